@@ -1,0 +1,56 @@
+package api
+
+// ReplicaState is where a replica stands in the dispatcher's eyes.
+type ReplicaState string
+
+// The states of a replica. Connecting: known, its slots not learned yet.
+const (
+	ReplicaConnecting ReplicaState = "connecting"
+	ReplicaReady      ReplicaState = "ready"
+	ReplicaEjected    ReplicaState = "ejected"
+	ReplicaDraining   ReplicaState = "draining"
+)
+
+// DispatcherStatus answers the dispatcher's GET /status.
+type DispatcherStatus struct {
+	Replicas []ReplicaStatus `json:"replicas"`
+	Queue    QueueStatus     `json:"queue"`
+	Rates    RateStatus      `json:"rates"`
+}
+
+// ReplicaStatus is one replica as the dispatcher sees it.
+type ReplicaStatus struct {
+	Name        string       `json:"name"`
+	URL         string       `json:"url"`
+	State       ReplicaState `json:"state"`
+	Slots       int          `json:"slots"`
+	InFlight    int          `json:"in_flight"`
+	CapacityRPS float64      `json:"capacity_rps"`
+	LatencyMS   float64      `json:"latency_ms"` // a moving average of its answers; 0 before the first
+}
+
+// QueueStatus is the dispatcher's one queue: requests that wait for a credit.
+type QueueStatus struct {
+	Length    int   `json:"length"`
+	Limit     int   `json:"limit"`
+	HeldBytes int64 `json:"held_bytes"`
+	MaxBytes  int64 `json:"max_bytes"`
+}
+
+// RateStatus is requests per second over the last ten seconds.
+type RateStatus struct {
+	OfferedRPS float64 `json:"offered_rps"`
+	ServedRPS  float64 `json:"served_rps"`
+	FailedRPS  float64 `json:"failed_rps"`
+}
+
+// ReadyReplicas counts the replicas that take requests.
+func (s DispatcherStatus) ReadyReplicas() int {
+	n := 0
+	for _, r := range s.Replicas {
+		if r.State == ReplicaReady {
+			n++
+		}
+	}
+	return n
+}
