@@ -1,0 +1,63 @@
+// Package testkit helps tests: where the repository, its libraries and its tools are, and how its binaries are built and run.
+package testkit
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Root is the repository's root: the nearest folder upwards with a LICENSE beside its go.mod.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if exists(filepath.Join(dir, "LICENSE")) && exists(filepath.Join(dir, "go.mod")) {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no repository above the working directory")
+		}
+		dir = up
+	}
+}
+
+// ONNXRuntime is the path of libonnxruntime: $RESNET_ONNXRUNTIME_LIB, else the one that `make setup` put into .cache.
+func ONNXRuntime(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("RESNET_ONNXRUNTIME_LIB"); path != "" {
+		return path
+	}
+	return need(t, filepath.Join(Root(t), ".cache", "onnxruntime", "libonnxruntime.so"))
+}
+
+// Prometheus is the path of the real Prometheus server: the one on PATH, else the one that `make setup` built into .cache.
+func Prometheus(t testing.TB) string {
+	t.Helper()
+	cached := filepath.Join(Root(t), ".cache", "bin", "prometheus")
+	if exists(cached) {
+		return cached
+	}
+	if path, err := exec.LookPath("prometheus"); err == nil {
+		return path
+	}
+	return need(t, cached)
+}
+
+func need(t testing.TB, path string) string {
+	t.Helper()
+	if !exists(path) {
+		t.Fatalf("%s is missing: run `make setup` once", path)
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
