@@ -171,7 +171,9 @@ func TestForeignLibrariesStayBehindTheirEdges(t *testing.T) {
 			continue
 		}
 		for _, rule := range foreign {
-			at := func(only string) bool { return p.path() == only || strings.HasPrefix(p.path(), strings.TrimSuffix(only, "/")+"/") }
+			at := func(only string) bool {
+				return p.path() == only || strings.HasPrefix(p.path(), strings.TrimSuffix(only, "/")+"/")
+			}
 			if slices.ContainsFunc(rule.only, at) {
 				continue
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,8 @@ type Server struct {
 	o        Options
 	listener net.Listener
 	draining atomic.Bool
+	closed   chan struct{}
+	close    func() error
 }
 
 // New binds the listener and serves nothing yet.
@@ -62,7 +65,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", o.Listen, err)
 	}
-	return &Server{o: o, listener: l}, nil
+	closed := make(chan struct{})
+	once := sync.OnceValue(func() error { close(closed); return l.Close() })
+	return &Server{o: o, listener: l, closed: closed, close: once}, nil
 }
 
 // Addr is the bound address.
@@ -71,8 +76,8 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // Draining tells whether the server has been asked to stop; new work should go elsewhere.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
-// Close gives the listener back where Run is never called.
-func (s *Server) Close() error { return s.listener.Close() }
+// Close gives the listener back where Run is never called, and cuts the delay of a drain short.
+func (s *Server) Close() error { return s.close() }
 
 // Run serves until ctx ends, then drains: not ready at once; on lifecycle.ErrTerminated it serves on for DrainDelay; then no
 // new connections, and DrainTimeout for the requests in hand. Requests cut off by the time-out are an error.
@@ -104,7 +109,10 @@ func (s *Server) drain(cause error, server *http.Server) error {
 		delay = s.o.DrainDelay
 	}
 	s.o.Log.Info("draining", "cause", cause, "delay", delay, "timeout", s.o.DrainTimeout)
-	time.Sleep(delay)
+	select {
+	case <-time.After(delay):
+	case <-s.closed:
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.DrainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {

@@ -1,0 +1,181 @@
+package httpserve_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/httpserve"
+	"resnet-autoscaling/internal/lifecycle"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type running struct {
+	url    string
+	client *http.Client
+	stop   context.CancelCauseFunc
+	result chan error
+}
+
+func run(t *testing.T, change func(*httpserve.Options)) *running {
+	t.Helper()
+	o := httpserve.Options{
+		Listen:       "127.0.0.1:0",
+		Routes:       func(chi.Router) {},
+		Gatherer:     prometheus.NewRegistry(),
+		DrainTimeout: time.Minute,
+		Log:          slog.New(slog.DiscardHandler),
+	}
+	change(&o)
+	s, err := httpserve.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	r := &running{url: "http://" + s.Addr().String(), client: &http.Client{Transport: &http.Transport{}}, stop: stop, result: make(chan error, 1)}
+	go func() { r.result <- s.Run(ctx) }()
+	t.Cleanup(func() { stop(nil); s.Close(); r.client.CloseIdleConnections() })
+	return r
+}
+
+func (r *running) do(t *testing.T, method, path string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestProbesAndProblems(t *testing.T) {
+	notYet := errors.New("calibrating")
+	r := run(t, func(o *httpserve.Options) {
+		o.Ready = func() error { return notYet }
+		o.Routes = func(c chi.Router) {
+			c.Post("/predict", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") })
+			c.Get("/broken", func(w http.ResponseWriter, req *http.Request) {
+				httpserve.WriteError(w, req, errors.New("secret cause"), slog.New(slog.DiscardHandler))
+			})
+		}
+	})
+	for _, c := range []struct {
+		method, path string
+		status       int
+		kind, says   string
+		allow        string
+	}{
+		{"GET", "/healthz", 200, "", "ok", ""},
+		{"GET", "/readyz", 503, "not-ready", "calibrating", ""},
+		{"POST", "/predict", 200, "", "done", ""},
+		{"GET", "/predict", 405, "method-not-allowed", "/predict takes POST, not GET", "POST"},
+		{"GET", "/nowhere", 404, "not-found", "POST /predict", ""},
+		{"GET", "/broken", 500, "internal-error", "in its log as request", ""},
+	} {
+		t.Run(c.method+c.path, func(t *testing.T) {
+			resp, body := r.do(t, c.method, c.path)
+			if resp.StatusCode != c.status || !strings.Contains(body, c.says) || strings.Contains(body, "secret") {
+				t.Errorf("%d %s, want %d saying %q", resp.StatusCode, body, c.status, c.says)
+			}
+			if resp.Header.Get("Allow") != c.allow {
+				t.Errorf("Allow %q, want %q", resp.Header.Get("Allow"), c.allow)
+			}
+			if c.kind == "" {
+				return
+			}
+			var p api.Problem
+			if err := json.Unmarshal([]byte(body), &p); err != nil {
+				t.Fatal(err)
+			}
+			if resp.Header.Get("Content-Type") != api.ProblemContentType || p.Kind() != c.kind || p.Status != c.status {
+				t.Errorf("problem %+v of type %s, want kind %s", p, resp.Header.Get("Content-Type"), c.kind)
+			}
+			if id := resp.Header.Get(api.HeaderRequestID); id == "" || p.Instance != "urn:request:"+id {
+				t.Errorf("instance %q does not name request %q", p.Instance, id)
+			}
+		})
+	}
+}
+
+// A request that was accepted before the stop is answered, its connection ends with the answer, and Run returns only then.
+func TestDrainAnswersWhatWasAccepted(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := run(t, func(o *httpserve.Options) {
+		o.Routes = func(c chi.Router) {
+			c.Get("/slow", func(w http.ResponseWriter, _ *http.Request) {
+				close(entered)
+				<-release
+				io.WriteString(w, "answered")
+			})
+		}
+	})
+	answer := make(chan string, 1)
+	go func() {
+		_, body := r.do(t, "GET", "/slow")
+		answer <- body
+	}()
+	<-entered
+	r.stop(lifecycle.ErrInterrupted)
+	select {
+	case err := <-r.result:
+		t.Fatalf("Run returned %v with a request in hand", err)
+	default:
+	}
+	close(release)
+	if got := <-answer; got != "answered" {
+		t.Errorf("answer %q", got)
+	}
+	if err := <-r.result; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// During the delay after SIGTERM the server says not ready and still serves, each answer closing its connection.
+func TestTerminatedServesOnNotReadyForTheDelay(t *testing.T) {
+	r := run(t, func(o *httpserve.Options) { o.DrainDelay = time.Hour })
+	if resp, _ := r.do(t, "GET", "/readyz"); resp.StatusCode != 200 {
+		t.Fatalf("ready before: %d", resp.StatusCode)
+	}
+	r.stop(lifecycle.ErrTerminated)
+	for {
+		resp, body := r.do(t, "GET", "/readyz")
+		if resp.StatusCode == http.StatusOK {
+			continue // the stop has not reached the server yet
+		}
+		if !strings.Contains(body, "draining") || !resp.Close {
+			t.Errorf("%s, closing %v: want draining and a closed connection", body, resp.Close)
+		}
+		break
+	}
+	if resp, _ := r.do(t, "GET", "/healthz"); resp.StatusCode != 200 {
+		t.Errorf("healthz while draining: %d", resp.StatusCode)
+	}
+}
+
+func TestBusyAddressIsNamed(t *testing.T) {
+	r := run(t, func(*httpserve.Options) {})
+	_, err := httpserve.New(httpserve.Options{Listen: strings.TrimPrefix(r.url, "http://")})
+	if err == nil || !strings.Contains(err.Error(), "listen on") || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("New on a busy address: %v", err)
+	}
+}
