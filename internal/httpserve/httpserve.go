@@ -36,6 +36,8 @@ type Options struct {
 	Listen string
 	// Routes adds the service's own routes. Probes, /metrics, 404 and 405 are there already.
 	Routes func(chi.Router)
+	// Headers adds headers to every answer, probes and errors included; may be nil.
+	Headers func(http.Header)
 	// Ready says why the server should get no traffic yet; nil when it should. It must not depend on load.
 	// A nil function is always ready.
 	Ready func() error
@@ -124,7 +126,7 @@ func (s *Server) drain(cause error, server *http.Server) error {
 
 func (s *Server) handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, echoRequestID, s.closeWhileDraining, middleware.CleanPath)
+	r.Use(middleware.RequestID, s.commonHeaders, middleware.CleanPath)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed(r))
 	r.Get(api.PathHealthz, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -149,20 +151,18 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ready")
 }
 
-// closeWhileDraining ends each connection with its answer: an idle one that is closed under a client's next request would
-// cost that request a retry.
-func (s *Server) closeWhileDraining(next http.Handler) http.Handler {
+// commonHeaders sets what every answer carries. While draining each connection ends with its answer: an idle one that is closed
+// under a client's next request would cost that request a retry.
+func (s *Server) commonHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set(api.HeaderRequestID, RequestID(r))
 		if s.Draining() {
-			w.Header().Set("Connection", "close")
+			h.Set("Connection", "close")
 		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func echoRequestID(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(api.HeaderRequestID, RequestID(r))
+		if s.o.Headers != nil {
+			s.o.Headers(h)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

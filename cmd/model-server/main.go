@@ -1,0 +1,106 @@
+// Command model-server serves ResNet18 over HTTP.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"os"
+	"time"
+
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/modelserver"
+	"resnet-autoscaling/internal/onnx"
+	"resnet-autoscaling/internal/process"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var about = command.About{
+	Name: "model-server",
+	Description: `Classifies pictures with ResNet18 on ONNX Runtime.
+
+Send a picture: curl -F file=@picture.jpg localhost:8000/predict, or as the body with its Content-Type. JPEG, PNG, GIF, BMP, TIFF
+and WebP. The answer has the likeliest labels, ?top_k= of them. /metrics is for Prometheus, /healthz and /readyz for probes.
+
+It runs as many inferences at once as it has whole cores, lets a few more requests wait, and refuses the rest at once with a 503.
+At start it measures how many pictures a second it can do (inference_capacity_rps); until then it is not ready.`,
+}
+
+type flags struct {
+	command.Common
+	Listen         string        `default:":8000" help:"Address to serve on." placeholder:"ADDR"`
+	Model          string        `default:"models/resnet18-imagenette" help:"The model's folder: model.json, labels, ONNX files." placeholder:"DIR"`
+	Precision      string        `default:"auto" enum:"auto,int8,fp32" help:"Which of the model's files to run: auto, int8 or fp32. A model need not have both."`
+	OnnxruntimeLib string        `help:"libonnxruntime. Default: .cache/onnxruntime/ (put there by make setup), then the system's." placeholder:"FILE"`
+	CPULimit       command.CPU   `name:"cpu-limit" help:"The CPU share this server has: 250m, 0.5 or 2. Default: its cgroup's quota, else its CPUs." placeholder:"CPUS"`
+	Queue          int           `default:"4" help:"Requests that may wait for each slot." placeholder:"N"`
+	Timeout        time.Duration `default:"10s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms." placeholder:"DURATION"`
+	MaxBody        command.Bytes `default:"10MiB" help:"Largest request body." placeholder:"SIZE"`
+	MaxPixels      command.Count `default:"25M" help:"Most pixels of a picture, by its header." placeholder:"COUNT"`
+	DrainDelay     time.Duration `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread." placeholder:"DURATION"`
+	DrainTimeout   time.Duration `default:"30s" help:"Then, how long accepted requests have to finish." placeholder:"DURATION"`
+}
+
+func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Run serves until ctx ends.
+func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
+	library, err := onnx.FindLibrary(f.OnnxruntimeLib)
+	if err != nil {
+		return err
+	}
+	model, err := onnx.LoadModel(f.Model, f.Precision)
+	if err != nil {
+		return err
+	}
+	session, err := onnx.Open(library, model)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+
+	cpus := float64(f.CPULimit)
+	if cpus == 0 {
+		cpus = process.CPUs(os.DirFS("/"))
+	}
+	slots, err := openSlots(session, max(1, int(math.Floor(cpus))))
+	if err != nil {
+		return err
+	}
+	service, err := modelserver.New(modelserver.Options{
+		Listen:       f.Listen,
+		Spec:         model.Spec,
+		Labels:       model.Labels,
+		Precision:    model.Precision,
+		Runtime:      "onnxruntime-" + onnx.RuntimeVersion(),
+		Slots:        slots,
+		CPUs:         cpus,
+		Queue:        f.Queue,
+		Timeout:      f.Timeout,
+		MaxBody:      int64(f.MaxBody),
+		MaxPixels:    int(f.MaxPixels),
+		DrainDelay:   f.DrainDelay,
+		DrainTimeout: f.DrainTimeout,
+		CPUTime:      process.CPUTime,
+		Registry:     prometheus.NewRegistry(),
+		Log:          log,
+	})
+	if err != nil {
+		return err
+	}
+	return service.Run(ctx)
+}
+
+func openSlots(session *onnx.Session, n int) ([]modelserver.Slot, error) {
+	slots := make([]modelserver.Slot, n)
+	for i := range slots {
+		slot, err := session.NewSlot()
+		if err != nil {
+			return nil, err
+		}
+		slots[i] = slot
+	}
+	return slots, nil
+}

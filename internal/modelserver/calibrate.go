@@ -1,0 +1,93 @@
+package modelserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"time"
+)
+
+const (
+	warmUpPictures      = 2
+	calibrationPictures = 6
+	// A second in which the process used less than this share of its quota says little about its capacity.
+	busyShare = 0.5
+	// The weight of a busy second against all before it.
+	busyWeight = 0.05
+)
+
+// measureCapacity finds the capacity with a picture of its own, which makes the server ready, and then corrects it by what serving
+// costs: capacity = CPU quota ÷ CPU seconds per picture. CPU time, not wall time, so that a throttled start measures the same.
+func (s *Service) measureCapacity(ctx context.Context) error {
+	sample, err := samplePicture()
+	if err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	if err := s.classifySamples(ctx, sample, warmUpPictures); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	before := s.o.CPUTime()
+	if err := s.classifySamples(ctx, sample, calibrationPictures); err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	cost := (s.o.CPUTime() - before).Seconds() / calibrationPictures
+	if cost <= 0 {
+		return fmt.Errorf("calibrate: %d pictures took %vs of CPU time: the CPU clock does not move", calibrationPictures, cost)
+	}
+	s.setCapacity(s.o.CPUs / cost)
+	s.o.Log.Info("ready", "capacity_rps", s.capacity(), "cpus", s.o.CPUs, "slots", len(s.o.Slots))
+	return s.correctCapacity(ctx, cost)
+}
+
+func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) error {
+	leave, err := s.gate.admit()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for range n {
+		if _, err := s.classify(ctx, sample, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// correctCapacity blends each busy second's cost per picture into the running one until ctx ends.
+func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last, lastCPU, lastImages := time.Now(), s.o.CPUTime(), s.images.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, cpu, images := time.Now(), s.o.CPUTime(), s.images.Load()
+		used, done := (cpu - lastCPU).Seconds(), images-lastImages
+		busy := used >= busyShare*s.o.CPUs*now.Sub(last).Seconds()
+		if busy && done > 0 {
+			cost += busyWeight * (used/float64(done) - cost)
+			s.setCapacity(s.o.CPUs / cost)
+		}
+		last, lastCPU, lastImages = now, cpu, images
+	}
+}
+
+// samplePicture is a JPEG of the size that photographs on the web have, with enough detail that decoding it costs what theirs does.
+func samplePicture() ([]byte, error) {
+	img := image.NewRGBA(image.Rect(0, 0, 500, 375))
+	for y := range img.Rect.Dy() {
+		for x := range img.Rect.Dx() {
+			grain := uint8((x*31 + y*57 + x*y*7) % 64)
+			img.SetRGBA(x, y, color.RGBA{R: uint8(x/2) + grain, G: uint8(y/2) + grain, B: uint8((x+y)/4) + grain, A: 255})
+		}
+	}
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 85})
+	return b.Bytes(), err
+}

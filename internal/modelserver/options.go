@@ -1,0 +1,53 @@
+// Package modelserver is the model server: pictures in, ranked labels out, with as many inferences at once as it has cores, a
+// bounded queue before them, a deadline on every request, and a measured capacity.
+package modelserver
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/resnet"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Slot is one place of inference: a picture's tensor to fill and the run over it. One goroutine at a time uses it.
+type Slot interface {
+	Input() []float32
+	Run() (logits []float32, err error)
+}
+
+// Options are the settings of a Service. All are required.
+type Options struct {
+	Listen       string
+	Spec         resnet.Spec
+	Labels       []resnet.Label
+	Precision    string
+	Runtime      string  // name and version of what runs the model
+	Slots        []Slot  // as many requests as this are in inference at once
+	CPUs         float64 // the CPU quota, in cores: what the measured capacity is for
+	Queue        int     // requests that may wait for each slot
+	Timeout      time.Duration
+	MaxBody      int64 // bytes
+	MaxPixels    int
+	DrainDelay   time.Duration
+	DrainTimeout time.Duration
+	// CPUTime is the CPU time that this process has used so far.
+	CPUTime  func() time.Duration
+	Registry *prometheus.Registry
+	Log      *slog.Logger
+}
+
+func (o Options) validate() error {
+	return errors.Join(
+		command.Check(o.Queue >= 1, "--queue", o.Queue, "must be at least 1 for each slot"),
+		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
+		command.Check(o.MaxBody >= 1, "--max-body", o.MaxBody, "must be at least 1 byte"),
+		command.Check(o.MaxPixels >= 1, "--max-pixels", o.MaxPixels, "must be at least 1"),
+		command.Check(o.CPUs > 0, "--cpu-limit", o.CPUs, "must be above 0"),
+		command.Check(o.DrainDelay >= 0, "--drain-delay", o.DrainDelay, "must not be negative"),
+		command.Check(o.DrainTimeout > 0, "--drain-timeout", o.DrainTimeout, "must be above 0"),
+	)
+}

@@ -1,0 +1,95 @@
+package modelserver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/httpserve"
+)
+
+// predict answers POST /predict.
+func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
+	a, err := s.predictOne(w, r)
+	s.metrics.observe(stageTotal, time.Since(arrived))
+	if err != nil {
+		httpserve.WriteError(w, r, err, s.o.Log)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Server-Timing", serverTiming(a.timing))
+	h.Set(api.HeaderImages, "1")
+	// The status is out; a caller that is gone cannot be told anything.
+	_ = json.NewEncoder(w).Encode(s.response(a))
+}
+
+// predictOne counts each request once, by how it ended.
+func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, err error) {
+	var data []byte
+	timeout := s.o.Timeout
+	ended := outcomeOK
+	defer func() {
+		if err != nil {
+			err, ended = problemFor(err, data, timeout)
+		}
+		s.metrics.requests.WithLabelValues(string(ended)).Inc()
+	}()
+
+	if timeout, err = api.Timeout(r.Header, s.o.Timeout); err != nil {
+		return a, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	k, err := topK(r, len(s.o.Labels))
+	if err != nil {
+		return a, err
+	}
+	if data, err = readPicture(w, r, s.o.MaxBody); err != nil {
+		return a, err
+	}
+	leave, err := s.gate.admit()
+	if err != nil {
+		return a, err
+	}
+	defer leave()
+	if a, err = s.classify(ctx, data, k); err != nil {
+		return a, err
+	}
+	s.metrics.images.Inc()
+	s.observeStages(a.timing)
+	return a, nil
+}
+
+func (s *Service) observeStages(t timing) {
+	s.metrics.observe(stageQueue, t.queue)
+	s.metrics.observe(stageDecode, t.decode)
+	s.metrics.observe(stagePreprocess, t.preprocess)
+	s.metrics.observe(stageInference, t.inference)
+}
+
+func (s *Service) response(a answer) api.PredictResponse {
+	resp := api.PredictResponse{
+		Model: s.o.Spec.Name, ModelVersion: s.o.Spec.Version,
+		Predictions: make([]api.Prediction, len(a.ranked)),
+		Timing: api.TimingMS{
+			Queue: ms(a.timing.queue), Decode: ms(a.timing.decode), Preprocess: ms(a.timing.preprocess), Inference: ms(a.timing.inference),
+		},
+	}
+	for i, r := range a.ranked {
+		label := s.o.Labels[r.Class]
+		resp.Predictions[i] = api.Prediction{ClassID: r.Class, Synset: label.Synset, Label: label.Name, Probability: r.Probability}
+	}
+	return resp
+}
+
+func serverTiming(t timing) string {
+	return fmt.Sprintf("queue;dur=%.3f, decode;dur=%.3f, preprocess;dur=%.3f, inference;dur=%.3f",
+		ms(t.queue), ms(t.decode), ms(t.preprocess), ms(t.inference))
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,99 @@
+package modelserver
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/httpserve"
+	"resnet-autoscaling/internal/lifecycle"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Service is one model server.
+type Service struct {
+	o       Options
+	metrics *metrics
+	gate    *gate
+	server  *httpserve.Server
+
+	images        atomic.Int64  // pictures through inference
+	capacityBits  atomic.Uint64 // float64 bits: pictures per second; 0: not measured yet
+	inferenceTime atomic.Int64  // nanoseconds, a moving average
+}
+
+// New checks the options, registers the metrics and binds the listener; nothing runs yet.
+func New(o Options) (*Service, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if len(o.Slots) == 0 {
+		return nil, errors.New("model server: no slots")
+	}
+	s := &Service{o: o, metrics: newMetrics(o.Registry, o)}
+	s.gate = newGate(o, s.metrics)
+	server, err := httpserve.New(httpserve.Options{
+		Listen:         o.Listen,
+		Routes:         func(r chi.Router) { r.Post(api.PathPredict, s.predict) },
+		Headers:        func(h http.Header) { s.capability().Set(h) },
+		Ready:          s.ready,
+		Gatherer:       o.Registry,
+		RequestTimeout: o.Timeout,
+		DrainDelay:     o.DrainDelay,
+		DrainTimeout:   o.DrainTimeout,
+		Log:            o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.server = server
+	return s, nil
+}
+
+// Addr is the bound address.
+func (s *Service) Addr() net.Addr { return s.server.Addr() }
+
+// Run serves and calibrates until ctx ends, then drains.
+func (s *Service) Run(ctx context.Context) error {
+	return lifecycle.Run(ctx,
+		lifecycle.Part{Name: "calibration", Run: s.measureCapacity},
+		lifecycle.Part{Name: "http", Run: s.server.Run},
+	)
+}
+
+func (s *Service) ready() error {
+	if s.capacity() == 0 {
+		return errors.New("measuring what this server can do; it takes a few pictures")
+	}
+	return nil
+}
+
+func (s *Service) capability() api.Capability {
+	return api.Capability{Slots: len(s.o.Slots), CapacityRPS: s.capacity()}
+}
+
+func (s *Service) capacity() float64 { return math.Float64frombits(s.capacityBits.Load()) }
+
+func (s *Service) setCapacity(rps float64) {
+	s.capacityBits.Store(math.Float64bits(rps))
+	s.metrics.capacity.Set(rps)
+}
+
+// noteInference keeps the moving average that tells which requests would miss their deadline.
+func (s *Service) noteInference(d time.Duration) {
+	const weight = 8 // an eighth for the newest
+	s.images.Add(1)
+	old := s.inferenceTime.Load()
+	if old == 0 {
+		s.inferenceTime.Store(int64(d))
+		return
+	}
+	// Lost updates between slots only make the average a little slower.
+	s.inferenceTime.Store(old + (int64(d)-old)/weight)
+}

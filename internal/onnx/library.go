@@ -1,0 +1,65 @@
+// Package onnx is the edge to ONNX Runtime: the shared library, a model's session, and slots that run it. It is the only package
+// that links C.
+package onnx
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// FindLibrary is the path of libonnxruntime: the one given, else the one that `make setup` put beside the binaries or into the
+// working directory's .cache, else one that the system has.
+func FindLibrary(given string) (string, error) {
+	if given != "" {
+		if _, err := os.Stat(given); err != nil {
+			return "", fmt.Errorf("libonnxruntime: %w", err)
+		}
+		return given, nil
+	}
+	const cached = ".cache/onnxruntime/libonnxruntime.so"
+	candidates := []string{cached}
+	if self, err := os.Executable(); err == nil {
+		candidates = append(candidates, filepath.Join(filepath.Dir(self), "..", cached))
+	}
+	for _, dir := range []string{"/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"} {
+		candidates = append(candidates, filepath.Join(dir, "libonnxruntime.so"), filepath.Join(dir, "libonnxruntime.so.1"))
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("libonnxruntime is in none of %s: run `make setup`, or install ONNX Runtime 1.24 or newer and name its library with --onnxruntime-lib",
+		strings.Join(candidates, ", "))
+}
+
+var (
+	libraryMu   sync.Mutex
+	libraryPath string
+)
+
+// openLibrary loads the library, once in a process: ONNX Runtime has one environment.
+func openLibrary(path string) error {
+	libraryMu.Lock()
+	defer libraryMu.Unlock()
+	if ort.IsInitialized() {
+		if path != libraryPath {
+			return fmt.Errorf("libonnxruntime %s: this process has loaded %s already", path, libraryPath)
+		}
+		return nil
+	}
+	ort.SetSharedLibraryPath(path)
+	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+		return fmt.Errorf("load %s: %w", path, err)
+	}
+	libraryPath = path
+	return nil
+}
+
+// RuntimeVersion is the version of the loaded library.
+func RuntimeVersion() string { return ort.GetVersion() }

@@ -1,0 +1,139 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"image"
+
+	"github.com/disintegration/imaging"
+)
+
+// orientation is the EXIF orientation (tag 274) of a picture, 1 to 8; 1, upright, where there is none or it makes no sense.
+// A camera stores the sensor's rows and says here how to turn them.
+func orientation(data []byte, format string) int {
+	switch format {
+	case "jpeg":
+		return tiffOrientation(jpegEXIF(data))
+	case "png":
+		return tiffOrientation(pngEXIF(data))
+	case "webp":
+		return tiffOrientation(webpEXIF(data))
+	case "tiff":
+		return tiffOrientation(data)
+	}
+	return 1
+}
+
+// upright undoes an EXIF orientation.
+func upright(img image.Image, orientation int) image.Image {
+	switch orientation {
+	case 2:
+		return imaging.FlipH(img)
+	case 3:
+		return imaging.Rotate180(img)
+	case 4:
+		return imaging.FlipV(img)
+	case 5:
+		return imaging.Transpose(img)
+	case 6:
+		return imaging.Rotate270(img)
+	case 7:
+		return imaging.Transverse(img)
+	case 8:
+		return imaging.Rotate90(img)
+	}
+	return img
+}
+
+var exifHeader = []byte("Exif\x00\x00")
+
+// jpegEXIF walks the segments before the scan (ITU-T T.81, B.1.1.4) to the APP1 segment that holds EXIF.
+func jpegEXIF(data []byte) []byte {
+	const (
+		marker, startOfScan, app1 = 0xFF, 0xDA, 0xE1
+	)
+	for at := 2; at+4 <= len(data) && data[at] == marker && data[at+1] != startOfScan; {
+		if data[at+1] == marker { // a fill byte
+			at++
+			continue
+		}
+		size := int(binary.BigEndian.Uint16(data[at+2:]))
+		end := at + 2 + size
+		if size < 2 || end > len(data) {
+			return nil
+		}
+		if body := data[at+4 : end]; data[at+1] == app1 && bytes.HasPrefix(body, exifHeader) {
+			return body[len(exifHeader):]
+		}
+		at = end
+	}
+	return nil
+}
+
+// pngEXIF walks the chunks (length, type, data, checksum) to eXIf.
+func pngEXIF(data []byte) []byte {
+	for at := 8; at+12 <= len(data); {
+		size := int(binary.BigEndian.Uint32(data[at:]))
+		if size > len(data)-at-12 {
+			return nil
+		}
+		if string(data[at+4:at+8]) == "eXIf" {
+			return data[at+8 : at+8+size]
+		}
+		at += 12 + size
+	}
+	return nil
+}
+
+// webpEXIF walks the RIFF chunks (type, length, data, padded to even) to EXIF.
+func webpEXIF(data []byte) []byte {
+	for at := 12; at+8 <= len(data); {
+		size := int(binary.LittleEndian.Uint32(data[at+4:]))
+		if size > len(data)-at-8 {
+			return nil
+		}
+		if string(data[at:at+4]) == "EXIF" {
+			return bytes.TrimPrefix(data[at+8:at+8+size], exifHeader)
+		}
+		at += 8 + size + size%2
+	}
+	return nil
+}
+
+// tiffOrientation reads tag 274 of the first directory of a TIFF structure (TIFF 6.0, section 2), which EXIF is too.
+func tiffOrientation(data []byte) int {
+	const (
+		tagOrientation, typeShort = 274, 3
+		entrySize                 = 12
+	)
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte("II*\x00")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte("MM\x00*")):
+		order = binary.BigEndian
+	default:
+		return 1
+	}
+	if len(data) < 8 {
+		return 1
+	}
+	directory := int64(order.Uint32(data[4:]))
+	if directory+2 > int64(len(data)) {
+		return 1
+	}
+	entries := data[directory+2:]
+	for range order.Uint16(data[directory:]) {
+		if len(entries) < entrySize {
+			return 1
+		}
+		if order.Uint16(entries) == tagOrientation && order.Uint16(entries[2:]) == typeShort {
+			if o := int(order.Uint16(entries[8:])); o >= 1 && o <= 8 {
+				return o
+			}
+			return 1
+		}
+		entries = entries[entrySize:]
+	}
+	return 1
+}
