@@ -27,9 +27,9 @@ const (
 
 // Common are the flags that every binary has; embed it in the binary's flags.
 type Common struct {
-	LogFormat string           `enum:"auto,text,json" default:"auto" help:"How log lines look: text, json, or auto: text on a terminal and json otherwise." placeholder:"FORMAT"`
-	LogLevel  slog.Level       `default:"info" help:"The least level that is logged: debug, info, warn or error." placeholder:"LEVEL"`
-	Version   kong.VersionFlag `help:"Print the version and exit."`
+	LogFormat string           `enum:"auto,text,json" default:"auto" help:"How log lines look: text, json, or auto: text on a terminal and json otherwise."`
+	LogLevel  slog.Level       `default:"info" help:"The least level that is logged: debug, info, warn or error."`
+	Version   kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }
 
 func (c Common) logging() Common { return c }

@@ -35,7 +35,7 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	ended := outcomeOK
 	defer func() {
 		if err != nil {
-			err, ended = problemFor(err, data, timeout)
+			ended, err = problemFor(err, data, timeout)
 		}
 		s.metrics.requests.WithLabelValues(string(ended)).Inc()
 	}()

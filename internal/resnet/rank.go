@@ -34,7 +34,7 @@ func Rank(logits []float32, k int) ([]Ranked, error) {
 		ranked[i].Probability /= sum
 	}
 	slices.SortFunc(ranked, func(a, b Ranked) int {
-		return cmp.Or(cmp.Compare(b.Probability, a.Probability), cmp.Compare(a.Class, b.Class))
+		return cmp.Or(cmp.Compare(logits[b.Class], logits[a.Class]), cmp.Compare(a.Class, b.Class))
 	})
 	return ranked[:min(k, len(ranked))], nil
 }
