@@ -1,0 +1,153 @@
+// Package summary turns the outcomes of a load test into what a person or a CI job judges it by: percentiles, errors by kind, the rate
+// asked and achieved, replicas over time, and the verdict against an SLO.
+package summary
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Kind is how a request ended.
+type Kind string
+
+// The kinds; a bounded set, whatever servers say.
+const (
+	OK       Kind = "ok"
+	Timeout  Kind = "timeout"  // no answer within the time-out
+	Connect  Kind = "connect"  // no connection
+	Broken   Kind = "broken"   // the connection ended before the answer did
+	Refused  Kind = "503"      // overloaded or draining, by its own word
+	Late     Kind = "504"      // the server gave up
+	Caller   Kind = "4xx"      // our request was wrong
+	Server   Kind = "5xx"      // any other failure of the server's
+	Unsent   Kind = "unsent"   // too many in flight: it never left
+	Canceled Kind = "canceled" // the test was ended first
+)
+
+// Outcome is one request that was due.
+type Outcome struct {
+	Due     time.Duration // since the start of the test
+	Lag     time.Duration // how much later it left: the tester's own fault
+	Latency time.Duration // from Due to the end of the answer
+	Kind    Kind
+	Bytes   int64 // of body, sent
+	Checked bool  // whether the answer's label was compared with the one expected
+	Wrong   bool  // and was another one
+}
+
+// Latencies are kept in microseconds from 1 µs to 10 minutes, to three digits.
+const (
+	longest = int64(10 * time.Minute / time.Microsecond)
+	digits  = 3
+	// A second's own latencies, for the time line, are kept coarser: in units of 0.1 ms, to two digits.
+	coarse       = 100 * time.Microsecond
+	coarseDigits = 2
+)
+
+// Recorder collects outcomes. One goroutine at a time may use it. Its memory grows with the test's length, not its rate.
+type Recorder struct {
+	latency, lag *hdrhistogram.Histogram
+	counts       map[Kind]int64
+	bytes        int64
+	checked      int64
+	wrong        int64
+	seconds      []*second
+	replicas     []Replicas
+	end          time.Duration
+}
+
+// second is what became of the requests that were due within one second.
+type second struct {
+	due, ok, failed int64
+	latency         *hdrhistogram.Histogram
+}
+
+// NewRecorder makes an empty one.
+func NewRecorder() *Recorder {
+	return &Recorder{
+		latency: hdrhistogram.New(1, longest, digits),
+		lag:     hdrhistogram.New(1, longest, digits),
+		counts:  map[Kind]int64{},
+	}
+}
+
+// Add records one outcome. Failed requests count in errors, not in the latencies: a fast refusal must not look like speed.
+func (r *Recorder) Add(o Outcome) {
+	r.counts[o.Kind]++
+	r.bytes += o.Bytes
+	r.end = max(r.end, o.Due+o.Latency)
+	record(r.lag, o.Lag, time.Microsecond)
+	s := r.at(o.Due)
+	s.due++
+	if o.Kind != OK {
+		s.failed++
+		return
+	}
+	s.ok++
+	record(r.latency, o.Latency, time.Microsecond)
+	record(s.latency, o.Latency, coarse)
+	if o.Checked {
+		r.checked++
+	}
+	if o.Wrong {
+		r.wrong++
+	}
+}
+
+// AddReplicas records what was seen of the replicas. desired is -1 where nobody could be asked.
+func (r *Recorder) AddReplicas(v Replicas) { r.replicas = append(r.replicas, v) }
+
+func (r *Recorder) at(due time.Duration) *second {
+	i := int(due / time.Second)
+	for len(r.seconds) <= i {
+		r.seconds = append(r.seconds, &second{latency: hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)})
+	}
+	return r.seconds[i]
+}
+
+// record clamps: a value beyond the range is the range's end, never lost.
+func record(h *hdrhistogram.Histogram, v, unit time.Duration) {
+	n := min(max(int64(v/unit), h.LowestTrackableValue()), h.HighestTrackableValue())
+	// The value is within the range, the only thing that RecordValue can object to.
+	_ = h.RecordValue(n)
+}
+
+// Progress is how things stand now: over the last few seconds that were due, and in total.
+type Progress struct {
+	Requests, OK, Failed int64
+	P50, P99             time.Duration // of the last ten seconds' good answers
+	Errors               map[Kind]int64
+	Replicas             *Replicas // the last seen; nil: none seen
+}
+
+// Progress summarises what is known at an instant of the test.
+func (r *Recorder) Progress(now time.Duration) Progress {
+	const window = 10
+	p := Progress{Errors: r.errors()}
+	recent := hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)
+	from := max(0, int(now/time.Second)-window)
+	for i, s := range r.seconds {
+		p.Requests, p.OK, p.Failed = p.Requests+s.due, p.OK+s.ok, p.Failed+s.failed
+		if i >= from {
+			recent.Merge(s.latency)
+		}
+	}
+	p.P50 = time.Duration(recent.ValueAtQuantile(50)) * coarse
+	p.P99 = time.Duration(recent.ValueAtQuantile(99)) * coarse
+	if n := len(r.replicas); n > 0 {
+		last := r.replicas[n-1]
+		p.Replicas = &last
+	}
+	return p
+}
+
+func (r *Recorder) errors() map[Kind]int64 {
+	errors := map[Kind]int64{}
+	for kind, n := range r.counts {
+		if kind != OK {
+			errors[kind] = n
+		}
+	}
+	return errors
+}

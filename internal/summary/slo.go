@@ -1,0 +1,132 @@
+package summary
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SLO is an objective such as p99<250ms, errors<0.1% or wrong<=1%: a measure, a comparison, a bound.
+type SLO struct {
+	text     string
+	quantile float64 // of latency, in percent; 0: a share
+	share    string  // "errors" or "wrong"
+	strict   bool    // < rather than <=
+	bound    float64 // milliseconds, or a share from 0 to 1
+}
+
+// Verdict is an SLO and what was measured.
+type Verdict struct {
+	SLO      string `json:"slo"`
+	Measured string `json:"measured"`
+	Kept     bool   `json:"kept"`
+}
+
+const sloForms = "write p99<250ms (any percentile, or max), errors<0.1%, errors<=0% or wrong<1%"
+
+var sloSyntax = regexp.MustCompile(`^(p[0-9]{1,2}(?:\.[0-9]+)?|p999|p9999|max|errors|wrong)\s*(<=?)\s*(\S+)$`)
+
+// ParseSLO reads an objective.
+func ParseSLO(text string) (SLO, error) {
+	m := sloSyntax.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return SLO{}, fmt.Errorf("SLO %q is not understood: %s", text, sloForms)
+	}
+	s := SLO{text: strings.TrimSpace(text), strict: m[2] == "<"}
+	var err error
+	switch m[1] {
+	case "errors", "wrong":
+		s.share = m[1]
+		s.bound, err = percent(m[3])
+	case "max":
+		s.quantile = 100
+		s.bound, err = bound(m[3])
+	default:
+		s.quantile = percentile(m[1][1:])
+		s.bound, err = bound(m[3])
+	}
+	if err != nil {
+		return SLO{}, fmt.Errorf("SLO %q: %w: %s", text, err, sloForms)
+	}
+	return s, nil
+}
+
+// UnmarshalText parses an SLO on a command line.
+func (s *SLO) UnmarshalText(text []byte) error {
+	parsed, err := ParseSLO(string(text))
+	*s = parsed
+	return err
+}
+
+// String is the SLO as it was written.
+func (s SLO) String() string { return s.text }
+
+// percentile reads 50, 99.9, and the habit of writing 999 for 99.9.
+func percentile(digits string) float64 {
+	if len(digits) > 2 && !strings.Contains(digits, ".") {
+		digits = digits[:2] + "." + digits[2:]
+	}
+	q, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		panic("summary: the syntax let " + digits + " through") // unreachable: the expression admits digits only
+	}
+	return q
+}
+
+func bound(text string) (float64, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a duration", text)
+	}
+	return float64(d) / float64(time.Millisecond), nil
+}
+
+func percent(text string) (float64, error) {
+	digits, ok := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(digits, 64)
+	if !ok || err != nil || math.IsNaN(v) || v < 0 || v > 100 {
+		return 0, fmt.Errorf("%q is not a percentage", text)
+	}
+	return v / 100, nil
+}
+
+// judge holds the SLO against what was recorded. Without a single good answer no latency is kept.
+func (s SLO) judge(r *Recorder) Verdict {
+	v := Verdict{SLO: s.text}
+	var measured float64
+	known := true
+	switch s.share {
+	case "errors":
+		total, failed := int64(0), int64(0)
+		for kind, n := range r.counts {
+			total += n
+			if kind != OK {
+				failed += n
+			}
+		}
+		measured, known = ratio(failed, total)
+		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, failed, total)
+	case "wrong":
+		measured, known = ratio(r.wrong, r.checked)
+		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, r.wrong, r.checked)
+	default:
+		measured, known = r.quantile(s.quantile), r.latency.TotalCount() > 0
+		v.Measured = fmt.Sprintf("%.1fms", measured)
+	}
+	if !known {
+		v.Measured = "nothing was measured"
+		return v
+	}
+	v.Kept = measured < s.bound || (!s.strict && measured == s.bound)
+	return v
+}
+
+func ratio(part, whole int64) (float64, bool) {
+	if whole == 0 {
+		return 0, false
+	}
+	return float64(part) / float64(whole), true
+}
