@@ -116,22 +116,37 @@ func record(h *hdrhistogram.Histogram, v, unit time.Duration) {
 // Progress is how things stand now: over the last few seconds that were due, and in total.
 type Progress struct {
 	Requests, OK, Failed int64
-	P50, P99             time.Duration // of the last ten seconds' good answers
+	Achieved             float64       // good answers per second, over the last ten full seconds
+	P50, P99             time.Duration // of those answers
 	Errors               map[Kind]int64
 	Replicas             *Replicas // the last seen; nil: none seen
+}
+
+// Frame is one look at a running test, for a screen to draw.
+type Frame struct {
+	Progress
+	Elapsed, Duration time.Duration
+	Asked             float64 // requests per second that the profile asks for now
+	InFlight          int
+	Done              bool
 }
 
 // Progress summarises what is known at an instant of the test.
 func (r *Recorder) Progress(now time.Duration) Progress {
 	const window = 10
 	p := Progress{Errors: r.errors()}
+	whole := int(now / time.Second) // the second that runs now is not over
 	recent := hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)
-	from := max(0, int(now/time.Second)-window)
+	from, recentOK := max(0, whole-window), int64(0)
 	for i, s := range r.seconds {
 		p.Requests, p.OK, p.Failed = p.Requests+s.due, p.OK+s.ok, p.Failed+s.failed
-		if i >= from {
+		if i >= from && i < whole {
 			recent.Merge(s.latency)
+			recentOK += s.ok
 		}
+	}
+	if whole > from {
+		p.Achieved = float64(recentOK) / float64(whole-from)
 	}
 	p.P50 = time.Duration(recent.ValueAtQuantile(50)) * coarse
 	p.P99 = time.Duration(recent.ValueAtQuantile(99)) * coarse

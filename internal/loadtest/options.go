@@ -1,0 +1,66 @@
+// Package loadtest drives a server with pictures on its own schedule: requests leave when they are due, whatever the server does, and
+// latency counts from that instant, so that a server which stalls cannot hide it.
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/pace"
+	"resnet-autoscaling/internal/summary"
+)
+
+// Picture is one body to send, and the synset that the best label should have ("": not checked).
+type Picture struct {
+	Name        string
+	ContentType string
+	Data        []byte
+	Synset      string
+}
+
+// ReplicaSource tells how many replicas there are: ready ones, and desired ones or -1. An error means that nobody can say.
+type ReplicaSource func(context.Context) (ready, desired int, err error)
+
+// Screen shows how the test goes: about once a second, and once at the end.
+type Screen interface{ Update(summary.Frame) }
+
+// Options are the settings of a Service. Client, URL, Profile, Spacing, Pictures, Screen and Log are required.
+type Options struct {
+	Client      *http.Client
+	URL         *url.URL
+	Profile     pace.Profile
+	Spacing     pace.Spacing
+	Pictures    []Picture
+	Timeout     time.Duration
+	MaxInFlight int
+	SLOs        []summary.SLO
+	Replicas    ReplicaSource // nil: there is none to ask
+	Screen      Screen
+	Log         *slog.Logger
+}
+
+func (o Options) validate() error {
+	return errors.Join(
+		command.Check(o.URL != nil && (o.URL.Scheme == "http" || o.URL.Scheme == "https") && o.URL.Host != "", "--url", o.URL, "must be an http or https URL"),
+		command.Check(o.Profile.Duration() > 0, "--profile", o.Profile, "must last some time"),
+		command.Check(len(o.Pictures) > 0, "--images", "empty", "must hold at least one picture"),
+		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
+		command.Check(o.MaxInFlight >= 1, "--max-in-flight", o.MaxInFlight, "must be at least 1"),
+	)
+}
+
+// NewClient is an HTTP client that keeps as many connections as there are requests in flight, and asks no proxy.
+func NewClient(maxInFlight int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			MaxIdleConns: maxInFlight, MaxIdleConnsPerHost: maxInFlight,
+			IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

@@ -1,0 +1,149 @@
+// Package term shows a running load test: one screen that is redrawn in place on a terminal, a plain line every few seconds elsewhere.
+package term
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"resnet-autoscaling/internal/summary"
+
+	"golang.org/x/term"
+)
+
+// plainEvery is how often a line is written where nobody watches it live.
+const plainEvery = 5 * time.Second
+
+// Screen draws frames. One goroutine at a time may use it.
+type Screen struct {
+	out   io.Writer
+	width func() int // 0: not a terminal
+	drawn int        // lines of the last drawing
+	next  time.Duration
+}
+
+// NewScreen draws on out; on a terminal it redraws in place.
+func NewScreen(out io.Writer) *Screen {
+	return &Screen{out: out, width: func() int {
+		f, ok := out.(*os.File)
+		if !ok {
+			return 0
+		}
+		width, _, err := term.GetSize(int(f.Fd()))
+		if err != nil {
+			return 0
+		}
+		return width
+	}}
+}
+
+// Update shows a frame: at once on a terminal, else when five seconds have passed since the last, or at the end.
+func (s *Screen) Update(f summary.Frame) {
+	if width := s.width(); width > 0 {
+		s.redraw(Lines(f, width))
+		return
+	}
+	if f.Elapsed < s.next && !f.Done {
+		return
+	}
+	s.next = f.Elapsed.Truncate(plainEvery) + plainEvery
+	fmt.Fprintln(s.out, Line(f))
+}
+
+func (s *Screen) redraw(lines []string) {
+	const up, clearBelow = "\x1b[%dA", "\x1b[J"
+	var b strings.Builder
+	if s.drawn > 0 {
+		fmt.Fprintf(&b, up, s.drawn)
+	}
+	b.WriteString("\r" + clearBelow)
+	for _, line := range lines {
+		b.WriteString(line + "\n")
+	}
+	s.drawn = len(lines)
+	io.WriteString(s.out, b.String())
+}
+
+// Line is a frame in one line.
+func Line(f summary.Frame) string {
+	parts := []string{
+		fmt.Sprintf("%4.0fs", f.Elapsed.Seconds()),
+		fmt.Sprintf("asked %.1f/s, served %.1f/s", f.Asked, f.Achieved),
+		"p50 " + latency(f.P50) + ", p99 " + latency(f.P99),
+		fmt.Sprintf("%d in flight", f.InFlight),
+		"errors " + errorText(f.Errors),
+	}
+	if f.Replicas != nil {
+		parts = append(parts, "replicas "+replicaText(*f.Replicas))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// Lines is a frame as a screen of a width, in characters.
+func Lines(f summary.Frame, width int) []string {
+	const label = "  %-10s"
+	lines := []string{
+		bar(f, width-2),
+		fmt.Sprintf(label+"asked %.1f/s   served %.1f/s   in flight %d", "rate", f.Asked, f.Achieved, f.InFlight),
+		fmt.Sprintf(label+"p50 %s   p99 %s   (last 10 s)", "latency", latency(f.P50), latency(f.P99)),
+		fmt.Sprintf(label+"%d sent, %d answered, errors %s", "requests", f.Requests, f.OK, errorText(f.Errors)),
+	}
+	if f.Replicas != nil {
+		cells := strings.Repeat("■", f.Replicas.Ready) + strings.Repeat("□", max(0, f.Replicas.Desired-f.Replicas.Ready))
+		lines = append(lines, fmt.Sprintf(label+"%s  %s", "replicas", replicaText(*f.Replicas), cells))
+	}
+	for i, line := range lines {
+		if runes := []rune(line); len(runes) >= width {
+			lines[i] = string(runes[:max(0, width-1)])
+		}
+	}
+	return lines
+}
+
+func bar(f summary.Frame, width int) string {
+	left := (f.Duration - f.Elapsed).Round(time.Second)
+	text := fmt.Sprintf(" %v left", max(0, left))
+	if f.Done {
+		text = " done"
+	}
+	cells := max(0, width-len(text)-2)
+	share := 1.0
+	if f.Duration > 0 {
+		share = min(1, float64(f.Elapsed)/float64(f.Duration))
+	}
+	full := int(share * float64(cells))
+	return "  " + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + text
+}
+
+func latency(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "–"
+	case d >= time.Second:
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	default:
+		return fmt.Sprintf("%.1fms", float64(d)/float64(time.Millisecond))
+	}
+}
+
+func replicaText(r summary.Replicas) string {
+	if r.Desired < 0 || r.Desired == r.Ready {
+		return fmt.Sprint(r.Ready)
+	}
+	return fmt.Sprintf("%d→%d", r.Ready, r.Desired)
+}
+
+func errorText(errors map[summary.Kind]int64) string {
+	if len(errors) == 0 {
+		return "0"
+	}
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(errors)) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, errors[kind]))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,58 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"resnet-autoscaling/internal/summary"
+)
+
+// A tester that sends later than this, for one request in a hundred, was too slow for its schedule.
+const lateMS = 10
+
+// WriteResult tells a person how a test ended.
+func WriteResult(w io.Writer, r summary.Result) error {
+	var b strings.Builder
+	row := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s%s\n", label, fmt.Sprintf(format, args...))
+	}
+	b.WriteString("\n")
+	row("profile", "%s", r.Profile)
+	row("requests", "%d sent, %d answered, errors %s", r.Requests, r.OK, errorText(r.Errors))
+	row("rate", "asked %.2f/s, achieved %.2f/s", r.Rate.Asked, r.Rate.Achieved)
+	l := r.Latency
+	row("latency", "p50 %.1f  p90 %.1f  p95 %.1f  p99 %.1f  p99.9 %.1f  p99.99 %.1f  max %.1f ms", l.P50, l.P90, l.P95, l.P99, l.P999, l.P9999, l.Max)
+	row("sent", "%.1f MB", float64(r.BytesSent)/1e6)
+	if r.Labels != nil {
+		row("labels", "%d of %d as expected", r.Labels.Checked-r.Labels.Wrong, r.Labels.Checked)
+	}
+	if len(r.Replicas) > 0 {
+		row("replicas", "%s", ReplicaTimeline(r.Replicas))
+	}
+	if r.Lag.P99 > lateMS {
+		row("warning", "this tester sent late (p99 %.1f ms, max %.1f ms): it is too slow for the schedule, and the latencies include that", r.Lag.P99, r.Lag.Max)
+	}
+	for _, v := range r.SLO {
+		verdict := "kept  "
+		if !v.Kept {
+			verdict = "MISSED"
+		}
+		row("SLO", "%s  %s: %s", verdict, v.SLO, v.Measured)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// ReplicaTimeline is each change of the ready replicas with its second: "1 (0s) → 3 (41s) → 1 (150s)".
+func ReplicaTimeline(seen []summary.Replicas) string {
+	var parts []string
+	last := -1
+	for _, r := range seen {
+		if r.Ready != last {
+			parts = append(parts, fmt.Sprintf("%d (%ds)", r.Ready, r.Second))
+			last = r.Ready
+		}
+	}
+	return strings.Join(parts, " → ")
+}

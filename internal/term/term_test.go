@@ -1,0 +1,62 @@
+package term_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"resnet-autoscaling/internal/summary"
+	"resnet-autoscaling/internal/term"
+)
+
+func frame(elapsed time.Duration) summary.Frame {
+	return summary.Frame{
+		Elapsed: elapsed, Duration: time.Minute, Asked: 20, InFlight: 3,
+		Progress: summary.Progress{
+			Requests: 100, OK: 98, Achieved: 19.5, P50: 40 * time.Millisecond, P99: 1500 * time.Millisecond,
+			Errors: map[summary.Kind]int64{summary.Timeout: 1, summary.Refused: 1}, Replicas: &summary.Replicas{Ready: 2, Desired: 5},
+		},
+	}
+}
+
+func TestPlainLinesEveryFiveSeconds(t *testing.T) {
+	var out bytes.Buffer
+	s := term.NewScreen(&out)
+	for second := range 13 {
+		s.Update(frame(time.Duration(second) * time.Second))
+	}
+	last := frame(13 * time.Second)
+	last.Done = true
+	s.Update(last)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("%d lines, want those of 0, 5, 10 s and the end:\n%s", len(lines), out.String())
+	}
+	want := "5s  asked 20.0/s, served 19.5/s  p50 40.0ms, p99 1.50s  3 in flight  errors 503 1, timeout 1  replicas 2→5"
+	if got := strings.TrimSpace(lines[1]); got != want {
+		t.Errorf("line %q\nwant %q", got, want)
+	}
+}
+
+func TestScreenFitsItsWidth(t *testing.T) {
+	for _, width := range []int{1, 10, 40, 80, 200} {
+		lines := term.Lines(frame(30*time.Second), width)
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%d characters on a screen of %d: %q", n, width, line)
+			}
+		}
+		if width == 80 && (!strings.Contains(lines[0], "30s left") || !strings.Contains(lines[4], "2→5  ■■□□□")) {
+			t.Errorf("screen:\n%s", strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestReplicaTimelineTellsChanges(t *testing.T) {
+	got := term.ReplicaTimeline([]summary.Replicas{{Second: 0, Ready: 1}, {Second: 1, Ready: 1}, {Second: 7, Ready: 3}, {Second: 9, Ready: 1}})
+	if want := "1 (0s) → 3 (7s) → 1 (9s)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
