@@ -1,0 +1,77 @@
+// Command dispatcher is the address that users have: it gives each request to a replica with a free slot.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"resnet-autoscaling/internal/balance"
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/dispatcher"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var about = command.About{
+	Name: "dispatcher",
+	Description: `Gives each request to a model server that has a free slot.
+
+Requests wait here in one queue, and not at the replicas, so that none waits behind a busy replica while another idles. A request
+whose replica dies before it answered is sent to another one; with no replica at all, requests are held until there is one.
+
+GET /status tells what it sees; /metrics is for Prometheus, /healthz and /readyz for probes.`,
+}
+
+type flags struct {
+	command.Common
+	Listen         string        `default:":8080" help:"Address to serve on."`
+	Replicas       []string      `required:"" help:"The replicas' URLs, such as http://127.0.0.1:8000; repeat the flag, or separate by commas, for more." placeholder:"URL"`
+	Queue          int           `default:"2048" help:"Requests that may wait; further ones are refused at once."`
+	QueueTimeout   time.Duration `default:"10s" help:"Longest wait for a free slot. With no replica at all, requests wait for one up to --timeout."`
+	Timeout        time.Duration `default:"30s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
+	MaxHeldBytes   command.Bytes `default:"64MiB" help:"Memory for the bodies of all requests that wait or are at a replica."`
+	MaxBody        command.Bytes `default:"10MiB" help:"Largest request body."`
+	AttemptTimeout time.Duration `help:"How long a replica may take before the request is tried at another one. Default: four times the replicas' p99, at least 1s." placeholder:"DURATION"`
+	DrainDelay     time.Duration `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
+	DrainTimeout   time.Duration `default:"30s" help:"Then, how long accepted requests have to finish."`
+}
+
+func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Run serves until ctx ends.
+func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
+	replicas, err := f.fixed()
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	service, err := dispatcher.New(dispatcher.Options{
+		Listen: f.Listen, Discovery: replicas, Transport: transport,
+		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
+		MaxHeldBytes: int64(f.MaxHeldBytes), MaxBody: int64(f.MaxBody), AttemptTimeout: f.AttemptTimeout,
+		DrainDelay: f.DrainDelay, DrainTimeout: f.DrainTimeout,
+		Registry: prometheus.NewRegistry(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	return service.Run(ctx)
+}
+
+func (f *flags) fixed() (dispatcher.Fixed, error) {
+	var replicas dispatcher.Fixed
+	for _, text := range f.Replicas {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" || u.Host == "" {
+			return nil, &command.Misuse{Flag: "--replicas", Value: text, Rule: "must be an http URL such as http://127.0.0.1:8000"}
+		}
+		base := u.Scheme + "://" + u.Host
+		replicas = append(replicas, balance.Endpoint{Name: u.Host, URL: base, Serving: true})
+	}
+	return replicas, nil
+}
