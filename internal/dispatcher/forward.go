@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -92,6 +93,7 @@ func (s *Service) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 func (s *Service) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: s,
+		ErrorLog:  slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetXForwarded()
 			p.Out.Header.Set(api.HeaderRequestID, httpserve.RequestID(p.In))
