@@ -1,0 +1,187 @@
+package scaling
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A timeline is a story of one autoscaler: a line of settings, then at each time what is seen, an arrow and the decision.
+//
+//	policy min=1 max=10 down-window=60s
+//	0s  replicas=2 requests=9,11/5 cpu=0.5,!  -> 2→4 …part of the reason…
+//
+// A signal's values are per pod, then its target; ! is a pod without a value, and a word instead of values is what it lacks.
+// pods=r,s,p says of each pod whether it is ready, starts (not ready), or is pending; without it all are ready.
+func TestTimelines(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.timeline")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no timelines: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { runTimeline(t, file) })
+	}
+}
+
+func runTimeline(t *testing.T, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var (
+		policy Target
+		past   []Decision
+		n      int
+	)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		n++
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+		case words[0] == "policy":
+			policy, past = parsePolicy(t, words[1:]), nil
+		default:
+			seen, want, ok := strings.Cut(line, "->")
+			if !ok {
+				t.Fatalf("%s:%d: no arrow", file, n)
+			}
+			now, o := parseObservation(t, strings.Fields(seen))
+			if past == nil {
+				past = []Decision{Start(o.Replicas, now)}
+			}
+			d := policy.Decide(past, o, now)
+			d.Applied = d.Changed()
+			past = append(past, d)
+			decision, reason, _ := strings.Cut(strings.TrimSpace(want), " ")
+			if d.Hold != HoldNone {
+				decision, reason = "hold:"+string(d.Hold), ""
+				if first := strings.Fields(want)[0]; first != decision && first != fmt.Sprintf("%d→%d", d.From, d.To) {
+					t.Errorf("%s:%d: %v\nwant %s", file, n, d, want)
+				}
+				continue
+			}
+			if got := fmt.Sprintf("%d→%d", d.From, d.To); got != decision || !strings.Contains(d.Reason, strings.TrimSpace(reason)) {
+				t.Errorf("%s:%d: %v\nwant %s", file, n, d, want)
+			}
+		}
+	}
+}
+
+func parsePolicy(t *testing.T, words []string) Target {
+	p := Target{Min: 1, Max: 10, Tolerance: 0.1, DownWindow: 300 * time.Second, UpSteps: steps(t, "100%/15s,4/15s"), DownSteps: steps(t, "100%/15s")}
+	for _, w := range words {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "min":
+			p.Min = number(t, value)
+		case "max":
+			p.Max = number(t, value)
+		case "up-window":
+			p.UpWindow = duration(t, value)
+		case "down-window":
+			p.DownWindow = duration(t, value)
+		case "up":
+			p.UpSteps = steps(t, value)
+		case "down":
+			p.DownSteps = steps(t, value)
+		default:
+			t.Fatalf("no setting %q", name)
+		}
+	}
+	return p
+}
+
+func steps(t *testing.T, text string) (list []Step) {
+	for part := range strings.SplitSeq(text, ",") {
+		s, err := ParseStep(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+var faults = map[string]error{"no-data": ErrNoData, "stale": ErrStale, "invalid": ErrInvalid, "failed": ErrFailed}
+
+func parseObservation(t *testing.T, words []string) (time.Time, Observation) {
+	epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := epoch.Add(duration(t, words[0]))
+	o := Observation{Replicas: -1}
+	states := ""
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "replicas":
+			o.Replicas = number(t, value)
+		case "pods":
+			states = strings.ReplaceAll(value, ",", "")
+		case "rollout":
+			o.RollingOut = true
+		default:
+			o.Signals = append(o.Signals, parseSignal(t, name, value, now))
+		}
+	}
+	if states == "" {
+		states = strings.Repeat("r", max(0, o.Replicas))
+	}
+	for i, state := range states {
+		p := Pod{Name: podName(i), Ready: state == 'r', Pending: state == 'p', Started: epoch.Add(-time.Hour), Since: epoch.Add(-time.Hour + time.Minute)}
+		if state == 's' {
+			p.Started, p.Since = now.Add(-5*time.Second), now.Add(-5*time.Second)
+		}
+		o.Pods = append(o.Pods, p)
+	}
+	return now, o
+}
+
+func parseSignal(t *testing.T, name, value string, now time.Time) Signal {
+	s := Signal{Name: name, CPU: name == "cpu", Target: 0.7, Samples: map[string]Sample{}}
+	if err, ok := faults[value]; ok {
+		s.Err = err
+		return s
+	}
+	values, target, ok := strings.Cut(value, "/")
+	if ok {
+		s.Target = float(t, target)
+	}
+	for i, v := range strings.Split(values, ",") {
+		if v != "!" {
+			s.Samples[podName(i)] = Sample{Value: float(t, v), At: now}
+		}
+	}
+	return s
+}
+
+func podName(i int) string { return "resnet-inference-" + strconv.Itoa(i) }
+
+func number(t *testing.T, text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func float(t *testing.T, text string) float64 {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
