@@ -210,6 +210,21 @@ func (g *cgroup) hold(pid int) error {
 	return nil
 }
 
+// broken looks for the line "oom_kill N" that the kernel keeps in memory.events (v2) and memory.oom_control (v1).
+func (g *cgroup) broken() bool {
+	for _, dir := range g.dirs {
+		for _, file := range []string{"memory.events", "memory.oom_control"} {
+			text, _ := os.ReadFile(filepath.Join(dir, file)) // most folders have neither
+			for line := range strings.Lines(string(text)) {
+				if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && count != "0" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func (g *cgroup) release() error {
 	var errs []error
 	for _, dir := range g.dirs {

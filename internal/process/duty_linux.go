@@ -39,6 +39,8 @@ func (d *dutyCycle) hold(pid int) error {
 	return nil
 }
 
+func (d *dutyCycle) broken() bool { return false }
+
 func (d *dutyCycle) release() error {
 	close(d.stop)
 	d.running.Wait()

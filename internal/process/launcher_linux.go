@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +24,8 @@ type limiter interface {
 // limit is what holds one running child within its share.
 type limit interface {
 	hold(pid int) error
+	// broken tells whether the child was killed for taking more memory than it may.
+	broken() bool
 	release() error
 }
 
@@ -86,8 +90,9 @@ func (l *Launcher) Start(c Command) (*Process, error) {
 	if err := l.fork(p); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Name, err), held.release())
 	}
-	go l.wait(p)
-	if err := held.hold(p.PID()); err != nil {
+	err = held.hold(p.PID())
+	go l.wait(p) // from here on its limit may be given back
+	if err != nil {
 		p.killGroup()
 		<-p.done
 		return nil, fmt.Errorf("limit %s: %w", c.Name, err)
@@ -113,6 +118,7 @@ func (l *Launcher) fork(p *Process) error {
 func (l *Launcher) wait(p *Process) {
 	_ = p.program.Wait() // how it ended is in its ProcessState
 	p.killGroup()        // whatever it forked ends with it
+	p.outOfMemory = p.limit.broken()
 	p.released = p.limit.release()
 	l.mu.Lock()
 	delete(l.children, p)
@@ -148,10 +154,12 @@ func (l *Launcher) Close() error {
 
 // Process is a child that was started.
 type Process struct {
-	program  *exec.Cmd
-	limit    limit
-	done     chan struct{}
-	released error // of giving its limit back; read after done
+	program *exec.Cmd
+	limit   limit
+	done    chan struct{}
+	// Read after done: whether its memory limit ended it, and the error of giving its limit back.
+	outOfMemory bool
+	released    error
 }
 
 // PID is the child's process id, and the id of its process group.
@@ -172,12 +180,35 @@ func (p *Process) Exit() (code int, signal syscall.Signal) {
 	return state.ExitCode(), 0
 }
 
-// CPUTime is the user and system time that the child has used so far.
+// OOMKilled tells, once Done is closed, whether the child was killed for taking more memory than it may.
+func (p *Process) OOMKilled() bool { return p.outOfMemory }
+
+// CPUTime is the user and system time that the child has used so far, or in all once Done is closed.
 func (p *Process) CPUTime() (time.Duration, error) {
-	if p.gone() {
-		return 0, os.ErrProcessDone
+	if !p.gone() {
+		used, err := cpuTimeOf(p.PID())
+		if !errors.Is(err, syscall.EINVAL) { // the clock of a process that ended just now
+			return used, err
+		}
+		<-p.done
 	}
-	return cpuTimeOf(p.PID())
+	return p.program.ProcessState.UserTime() + p.program.ProcessState.SystemTime(), nil
+}
+
+// Memory is the child's resident memory in bytes; 0 once it has ended.
+func (p *Process) Memory() (int64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "statm"))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("memory of process %d: %w", p.PID(), err)
+	}
+	var size, resident int64 // in pages: proc_pid_statm(5)
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		return 0, fmt.Errorf("memory of process %d: %q: %w", p.PID(), text, err)
+	}
+	return resident * int64(os.Getpagesize()), nil
 }
 
 func (p *Process) gone() bool {

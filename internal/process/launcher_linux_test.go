@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // The test binary is also the program that the tests run: its first argument says as what.
@@ -25,6 +27,13 @@ func TestMain(m *testing.M) {
 		case "spin":
 			for n := 0; ; n++ {
 				runtime.KeepAlive(n)
+			}
+		case "eat":
+			var eaten [][]byte
+			for {
+				piece := bytes.Repeat([]byte{1}, 1<<20)
+				eaten = append(eaten, piece)
+				runtime.KeepAlive(eaten)
 			}
 		case "exit":
 			code, _ := strconv.Atoi(os.Args[2])
@@ -36,7 +45,7 @@ func TestMain(m *testing.M) {
 			parent()
 		}
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // parent starts a child and waits to be killed.
@@ -160,6 +169,50 @@ func TestCPULimitHolds(t *testing.T) {
 	p := start(t, l, Command{Name: "spin", Args: []string{"spin"}, CPU: 0.2})
 	if got := share(t, p); got > 0.35 {
 		t.Errorf("a child limited to 0.2 cores used %.2f", got)
+	}
+}
+
+func TestMemoryLimitKills(t *testing.T) {
+	l := launcher(t)
+	groups, ok := l.limiter.(*cgroups)
+	if !ok || (groups.version == "cgroup v1" && len(groups.homes) < 2) {
+		t.Skip("no cgroup here limits memory; the limit is best effort")
+	}
+	p := start(t, l, Command{Name: "eat", Args: []string{"eat"}, Memory: 64 << 20})
+	<-p.Done()
+	if code, signal := p.Exit(); signal != syscall.SIGKILL || !p.OOMKilled() {
+		t.Errorf("a child that ate more than it may: code %d, signal %v, out of memory %v", code, signal, p.OOMKilled())
+	}
+	p = start(t, l, Command{Name: "modest", Args: []string{"exit", "1"}, Memory: 64 << 20})
+	<-p.Done()
+	if p.OOMKilled() {
+		t.Error("a child that failed by itself was out of memory")
+	}
+}
+
+func TestUseIsToldWhileItRunsAndAfter(t *testing.T) {
+	l := launcher(t)
+	p := start(t, l, Command{Name: "spin", Args: []string{"spin"}, CPU: 0.2})
+	var used time.Duration
+	for used < 10*time.Millisecond {
+		var err error
+		if used, err = p.CPUTime(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := p.Memory(); err != nil || got < 1<<20 {
+		t.Errorf("a running Go program has %d bytes resident (%v)", got, err)
+	}
+	if err := p.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-p.Done()
+	// The two clocks of the kernel agree to a tick.
+	if total, err := p.CPUTime(); err != nil || total < used-10*time.Millisecond {
+		t.Errorf("in all it used %v (%v), but %v before it ended", total, err, used)
+	}
+	if got, err := p.Memory(); err != nil || got != 0 {
+		t.Errorf("a process that has ended has %d bytes resident (%v)", got, err)
 	}
 }
 

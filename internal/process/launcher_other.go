@@ -42,3 +42,9 @@ func (*Process) Exit() (int, syscall.Signal) { return 0, 0 }
 
 // CPUTime is never asked: there is no Process here.
 func (*Process) CPUTime() (time.Duration, error) { return 0, errors.ErrUnsupported }
+
+// OOMKilled is never asked: there is no Process here.
+func (*Process) OOMKilled() bool { return false }
+
+// Memory is never asked: there is no Process here.
+func (*Process) Memory() (int64, error) { return 0, errors.ErrUnsupported }

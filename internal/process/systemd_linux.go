@@ -45,4 +45,5 @@ func (s systemdRun) wrap(c Command, program *exec.Cmd) (limit, error) {
 type unlimited struct{}
 
 func (unlimited) hold(int) error { return nil }
+func (unlimited) broken() bool   { return false }
 func (unlimited) release() error { return nil }
