@@ -119,3 +119,11 @@ type Policy interface {
 func Start(replicas int, now time.Time) Decision {
 	return Decision{At: now, From: replicas, To: replicas, Recommended: replicas, Reason: "started"}
 }
+
+// Fleet is the Deployment's replicas at one moment, as the cluster tells of them.
+type Fleet struct {
+	Replicas    int // asked for
+	RollingOut  bool
+	Pods        []Pod
+	CPURequests map[string]float64 // cores, by pod; a pod without a request has none
+}

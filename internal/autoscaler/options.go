@@ -1,0 +1,77 @@
+// Package autoscaler is the loop: observe the replicas and their load, decide by a policy, apply by the Deployment's scale, and tell
+// each decision as a line, an Event, a metric and at /decisions.
+package autoscaler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/scaling"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Prometheus answers queries with one value per pod. Errors wrap those of package scaling.
+type Prometheus interface {
+	ByPod(ctx context.Context, query string) (map[string]scaling.Sample, error)
+}
+
+// Fresh drops samples that are too old and dates the others by their measurement; see prom.Fresh.
+type Fresh func(samples, ages map[string]scaling.Sample, limit time.Duration) (map[string]scaling.Sample, error)
+
+// Deployment is what is scaled.
+type Deployment interface {
+	Fleet(ctx context.Context) (scaling.Fleet, error)
+	Scale(ctx context.Context, from, to int) error
+	OtherAutoscaler(ctx context.Context) (string, error)
+	Event(ctx context.Context, warning bool, reason, message string, at time.Time) error
+}
+
+// Elect runs lead while this autoscaler is the one that acts, until ctx ends; holds is told who that is.
+type Elect func(ctx context.Context, holds func(holder string), lead func(context.Context) error) error
+
+// Alone is the election of an autoscaler that is the only one.
+func Alone(ctx context.Context, _ func(string), lead func(context.Context) error) error {
+	return lead(ctx)
+}
+
+// Options are the settings of a Service. All are required but TargetRPS, DryRun and Told.
+type Options struct {
+	Listen     string // "": no server, as for a single decision
+	Policy     scaling.Policy
+	Prometheus Prometheus
+	Fresh      Fresh
+	Deployment Deployment
+	Elect      Elect
+
+	Name       string // of the Deployment: its pods' names begin with it
+	Namespace  string
+	Container  string // of the pods, that serves
+	Interval   time.Duration
+	RateWindow time.Duration // of requests
+	CPUWindow  time.Duration // of CPU, which is scraped less often
+	StaleAfter time.Duration
+	StaleCPU   time.Duration
+	TargetCPU  float64 // share of the pods' CPU request
+	TargetRPS  float64 // requests per second and pod; 0: TargetShare of what the pods measured themselves
+	// TargetShare is the share of their measured capacity that replicas are kept at.
+	TargetShare float64
+
+	DryRun   bool
+	Told     func(scaling.Decision) // each decision, as it is made; nil: nobody
+	Registry *prometheus.Registry
+	Log      *slog.Logger
+}
+
+func (o Options) validate() error {
+	return errors.Join(
+		command.Check(o.Interval >= time.Second, "--interval", o.Interval, "must be at least 1s"),
+		command.Check(o.RateWindow >= 2*time.Second, "--rate-window", o.RateWindow, "must be at least 2s, and span several scrapes"),
+		command.Check(o.StaleAfter > 0, "--stale-after", o.StaleAfter, "must be above 0"),
+		command.Check(o.TargetCPU > 0, "--target-cpu", o.TargetCPU, "must be above 0, such as 0.7 for 70 % of the CPU request"),
+		command.Check(o.TargetRPS >= 0, "--target-rps", o.TargetRPS, "must not be negative; 0 takes 70 % of the measured capacity"),
+	)
+}

@@ -1,0 +1,178 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"resnet-autoscaling/internal/scaling"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
+	autoscalingclient "k8s.io/client-go/kubernetes/typed/autoscaling/v2"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
+)
+
+// Deployment is one Deployment as an autoscaler deals with it: it reads it and its pods, and changes nothing but its scale.
+type Deployment struct {
+	name, namespace string
+	apps            appsclient.AppsV1Interface
+	core            coreclient.CoreV1Interface
+	autoscaling     autoscalingclient.AutoscalingV2Interface
+}
+
+// Deployment is the one of this name in the cluster's namespace. It asks nothing yet.
+func (c *Cluster) Deployment(name string) (*Deployment, error) {
+	apps, err := appsclient.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+	}
+	core, err := coreclient.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+	}
+	autoscaling, err := autoscalingclient.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+	}
+	return &Deployment{name: name, namespace: c.namespace, apps: apps, core: core, autoscaling: autoscaling}, nil
+}
+
+// Fleet reads the Deployment and its pods. Pods that ended or are being deleted are left out.
+func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
+	o, err := d.apps.Deployments(d.namespace).Get(ctx, d.name, metav1.GetOptions{})
+	if err != nil {
+		return scaling.Fleet{}, d.failed("read deployment", "get", "deployments", err)
+	}
+	f := scaling.Fleet{Replicas: 1, CPURequests: map[string]float64{}}
+	if o.Spec.Replicas != nil {
+		f.Replicas = int(*o.Spec.Replicas)
+	}
+	f.RollingOut = o.Status.ObservedGeneration < o.Generation || o.Status.UpdatedReplicas < o.Status.Replicas
+	selector, err := metav1.LabelSelectorAsSelector(o.Spec.Selector)
+	if err != nil {
+		return scaling.Fleet{}, d.failed("read the selector of deployment", "get", "deployments", err)
+	}
+	list, err := d.core.Pods(d.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return scaling.Fleet{}, d.failed("list the pods of deployment", "list", "pods", err)
+	}
+	for i := range list.Items {
+		addPod(&f, &list.Items[i])
+	}
+	return f, nil
+}
+
+func addPod(f *scaling.Fleet, p *corev1.Pod) {
+	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
+		return
+	}
+	pod := scaling.Pod{Name: p.Name, Pending: p.Status.Phase != corev1.PodRunning}
+	if p.Status.StartTime != nil {
+		pod.Started = p.Status.StartTime.Time
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			pod.Ready, pod.Since = c.Status == corev1.ConditionTrue, c.LastTransitionTime.Time
+		}
+	}
+	f.Pods = append(f.Pods, pod)
+	cores, known := 0.0, true
+	for _, c := range p.Spec.Containers {
+		request, ok := c.Resources.Requests[corev1.ResourceCPU]
+		known = known && ok
+		cores += request.AsApproximateFloat64()
+	}
+	if known {
+		f.CPURequests[p.Name] = cores
+	}
+}
+
+// Scale asks for another number of replicas, by the scale subresource alone. It loses no update of others: where somebody changed the
+// Deployment since, it looks again, and leaves it alone if the replicas are not from any more.
+func (d *Deployment) Scale(ctx context.Context, from, to int) error {
+	const attempts = 4
+	var err error
+	for range attempts {
+		scale, readErr := d.apps.Deployments(d.namespace).GetScale(ctx, d.name, metav1.GetOptions{})
+		if readErr != nil {
+			return d.failed("read the scale of deployment", "get", "deployments/scale", readErr)
+		}
+		if int(scale.Spec.Replicas) != from {
+			return d.failed("scale deployment", "patch", "deployments/scale", fmt.Errorf("somebody else made it %d meanwhile", scale.Spec.Replicas))
+		}
+		if err = d.patchScale(ctx, scale.ResourceVersion, to); !apierrors.IsConflict(err) {
+			break
+		}
+	}
+	return d.failed("scale deployment", "patch", "deployments/scale", err)
+}
+
+func (d *Deployment) patchScale(ctx context.Context, version string, replicas int) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": version},
+		"spec":     map[string]any{"replicas": replicas},
+	})
+	if err != nil {
+		return err
+	}
+	// Not the typed Patch: it would take the answer, a Scale, for a Deployment.
+	return d.apps.RESTClient().Patch(types.MergePatchType).Namespace(d.namespace).Resource("deployments").Name(d.name).
+		SubResource("scale").Body(patch).Do(ctx).Error()
+}
+
+// OtherAutoscaler names the HorizontalPodAutoscaler that scales the same Deployment, or is "". KEDA's ScaledObjects work by one too.
+func (d *Deployment) OtherAutoscaler(ctx context.Context) (string, error) {
+	list, err := d.autoscaling.HorizontalPodAutoscalers(d.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", d.failed("list the horizontalpodautoscalers of deployment", "list", "horizontalpodautoscalers", err)
+	}
+	for _, hpa := range list.Items {
+		if target := hpa.Spec.ScaleTargetRef; target.Kind != "Deployment" || target.Name != d.name {
+			continue
+		}
+		for _, owner := range hpa.OwnerReferences {
+			if owner.Kind == "ScaledObject" {
+				return "ScaledObject " + owner.Name, nil
+			}
+		}
+		return "HorizontalPodAutoscaler " + hpa.Name, nil
+	}
+	return "", nil
+}
+
+// Event writes a Kubernetes Event about the Deployment.
+func (d *Deployment) Event(ctx context.Context, warning bool, reason, message string, at time.Time) error {
+	o, err := d.apps.Deployments(d.namespace).Get(ctx, d.name, metav1.GetOptions{})
+	if err != nil {
+		return d.failed("read deployment", "get", "deployments", err)
+	}
+	kind := corev1.EventTypeNormal
+	if warning {
+		kind = corev1.EventTypeWarning
+	}
+	when := metav1.NewTime(at)
+	_, err = d.core.Events(d.namespace).Create(ctx, &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + ".", Namespace: d.namespace},
+		InvolvedObject: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion},
+		Type:           kind, Reason: reason, Message: message, Count: 1, FirstTimestamp: when, LastTimestamp: when,
+		Source: corev1.EventSource{Component: "autoscaler"}, ReportingController: "resnet-autoscaling/autoscaler",
+	}, metav1.CreateOptions{})
+	return d.failed("write an event about deployment", "create", "events", err)
+}
+
+// failed says what went wrong with what; to a 403 it adds what an administrator has to grant.
+func (d *Deployment) failed(op, verb, resource string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s %s/%s: %w", op, d.namespace, d.name, err)
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	return fmt.Errorf("%w (the right that is missing: %s on %s in namespace %s)", err, verb, resource, d.namespace)
+}
