@@ -150,7 +150,7 @@ func TestEndingEarlyKeepsWhatWasDone(t *testing.T) {
 		}
 	})
 	r := run(t, ctx, o)
-	if r.OK < 4 || r.Seconds > 60 || r.OK+r.Errors[summary.Canceled] != r.Requests {
+	if r.OK < 4 || r.Seconds > 60 || !r.Early || r.OK+r.Errors[summary.Canceled] != r.Requests {
 		t.Errorf("%d ok of %d in %v s, errors %v", r.OK, r.Requests, r.Seconds, r.Errors)
 	}
 }

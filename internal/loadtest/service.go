@@ -44,7 +44,9 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 
 	scheduled := <-sent
 	s.show(scheduled, inFlight, true)
-	return s.recorder.Result(s.o.Profile.String(), scheduled, s.o.SLOs), nil
+	result := s.recorder.Result(s.o.Profile.String(), scheduled, s.o.SLOs)
+	result.Early = scheduled < s.o.Profile.Duration() || result.Errors[summary.Canceled] > 0
+	return result, nil
 }
 
 // collect is the only goroutine that touches the recorder.

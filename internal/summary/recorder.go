@@ -53,14 +53,16 @@ type Recorder struct {
 	checked      int64
 	wrong        int64
 	seconds      []*second
+	recent       recent
 	replicas     []Replicas
 	end          time.Duration
 }
 
-// second is what became of the requests that were due within one second.
+// second is what became of the requests that were due within one second, and how many good answers, to any, arrived in it.
 type second struct {
-	due, ok, failed int64
-	latency         *hdrhistogram.Histogram
+	due, ok, failed, answered int64
+	errors                    map[Kind]int64
+	latency                   *hdrhistogram.Histogram // nil: none of them has a good answer
 }
 
 // NewRecorder makes an empty one.
@@ -81,12 +83,13 @@ func (r *Recorder) Add(o Outcome) {
 	s := r.at(o.Due)
 	s.due++
 	if o.Kind != OK {
-		s.failed++
+		s.fail(o.Kind)
 		return
 	}
-	s.ok++
+	s.answer(o.Latency)
+	r.at(o.Due+o.Latency).answered++
+	r.recent.add(o.Due+o.Latency, o.Latency)
 	record(r.latency, o.Latency, time.Microsecond)
-	record(s.latency, o.Latency, coarse)
 	if o.Checked {
 		r.checked++
 	}
@@ -101,9 +104,29 @@ func (r *Recorder) AddReplicas(v Replicas) { r.replicas = append(r.replicas, v) 
 func (r *Recorder) at(due time.Duration) *second {
 	i := int(due / time.Second)
 	for len(r.seconds) <= i {
-		r.seconds = append(r.seconds, &second{latency: hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)})
+		r.seconds = append(r.seconds, &second{})
 	}
 	return r.seconds[i]
+}
+
+func (s *second) fail(kind Kind) {
+	if s.errors == nil {
+		s.errors = map[Kind]int64{}
+	}
+	s.errors[kind]++
+	s.failed++
+}
+
+func (s *second) answer(latency time.Duration) {
+	if s.latency == nil {
+		s.latency = newCoarse()
+	}
+	record(s.latency, latency, coarse)
+	s.ok++
+}
+
+func newCoarse() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)
 }
 
 // record clamps: a value beyond the range is the range's end, never lost.
@@ -111,50 +134,6 @@ func record(h *hdrhistogram.Histogram, v, unit time.Duration) {
 	n := min(max(int64(v/unit), h.LowestTrackableValue()), h.HighestTrackableValue())
 	// The value is within the range, the only thing that RecordValue can object to.
 	_ = h.RecordValue(n)
-}
-
-// Progress is how things stand now: over the last few seconds that were due, and in total.
-type Progress struct {
-	Requests, OK, Failed int64
-	Achieved             float64       // good answers per second, over the last ten full seconds
-	P50, P99             time.Duration // of those answers
-	Errors               map[Kind]int64
-	Replicas             *Replicas // the last seen; nil: none seen
-}
-
-// Frame is one look at a running test, for a screen to draw.
-type Frame struct {
-	Progress
-	Elapsed, Duration time.Duration
-	Asked             float64 // requests per second that the profile asks for now
-	InFlight          int
-	Done              bool
-}
-
-// Progress summarises what is known at an instant of the test.
-func (r *Recorder) Progress(now time.Duration) Progress {
-	const window = 10
-	p := Progress{Errors: r.errors()}
-	whole := int(now / time.Second) // the second that runs now is not over
-	recent := hdrhistogram.New(1, longest*int64(time.Microsecond)/int64(coarse), coarseDigits)
-	from, recentOK := max(0, whole-window), int64(0)
-	for i, s := range r.seconds {
-		p.Requests, p.OK, p.Failed = p.Requests+s.due, p.OK+s.ok, p.Failed+s.failed
-		if i >= from && i < whole {
-			recent.Merge(s.latency)
-			recentOK += s.ok
-		}
-	}
-	if whole > from {
-		p.Achieved = float64(recentOK) / float64(whole-from)
-	}
-	p.P50 = time.Duration(recent.ValueAtQuantile(50)) * coarse
-	p.P99 = time.Duration(recent.ValueAtQuantile(99)) * coarse
-	if n := len(r.replicas); n > 0 {
-		last := r.replicas[n-1]
-		p.Replicas = &last
-	}
-	return p
 }
 
 func (r *Recorder) errors() map[Kind]int64 {

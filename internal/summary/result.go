@@ -32,14 +32,16 @@ type Lag struct {
 	Max float64 `json:"max"`
 }
 
-// Second is the fate of the requests that were due within one second.
+// Second is the fate of the requests that were due within one second, whenever it befell them; only Answered goes by when answers came.
 type Second struct {
-	Second int     `json:"second"`
-	Due    int64   `json:"due"`
-	OK     int64   `json:"ok"`
-	Failed int64   `json:"failed"`
-	P50    float64 `json:"p50_ms"`
-	P99    float64 `json:"p99_ms"`
+	Second   int            `json:"second"`
+	Due      int64          `json:"due"`
+	OK       int64          `json:"ok"`
+	Failed   int64          `json:"failed"`
+	Errors   map[Kind]int64 `json:"errors,omitempty"`
+	Answered int64          `json:"answered"` // good answers that arrived in this second
+	P50      float64        `json:"p50_ms"`   // of the good answers; 0 without any
+	P99      float64        `json:"p99_ms"`
 }
 
 // Labels is how many answers were compared with the label expected.
@@ -52,6 +54,8 @@ type Labels struct {
 type Result struct {
 	Profile   string         `json:"profile"`
 	Seconds   float64        `json:"duration_s"` // of the schedule that was run
+	Ended     float64        `json:"ended_s"`    // when the schedule was run and the last request had its end, since the start
+	Early     bool           `json:"ended_early"`
 	Requests  int64          `json:"requests"`
 	OK        int64          `json:"ok"`
 	Errors    map[Kind]int64 `json:"errors"`
@@ -73,7 +77,7 @@ func (r *Recorder) Result(profile string, scheduled time.Duration, slos []SLO) R
 		total += n
 	}
 	res := Result{
-		Profile: profile, Seconds: scheduled.Seconds(),
+		Profile: profile, Seconds: scheduled.Seconds(), Ended: max(scheduled, r.end).Seconds(),
 		Requests: total, OK: r.counts[OK], Errors: r.errors(), BytesSent: r.bytes,
 		Latency: Latency{
 			P50: r.quantile(50), P90: r.quantile(90), P95: r.quantile(95), P99: r.quantile(99),
@@ -86,7 +90,7 @@ func (r *Recorder) Result(profile string, scheduled time.Duration, slos []SLO) R
 	}
 	if scheduled > 0 {
 		res.Rate.Asked = float64(total) / scheduled.Seconds()
-		res.Rate.Achieved = float64(r.counts[OK]) / max(scheduled, r.end).Seconds()
+		res.Rate.Achieved = float64(r.counts[OK]) / res.Ended
 	}
 	if r.checked > 0 {
 		res.Labels = &Labels{Checked: r.checked, Wrong: r.wrong}
@@ -96,6 +100,9 @@ func (r *Recorder) Result(profile string, scheduled time.Duration, slos []SLO) R
 	}
 	return res
 }
+
+// Lost is how many requests got no good answer.
+func (r Result) Lost() int64 { return r.Requests - r.OK }
 
 // Kept tells whether every SLO was.
 func (r Result) Kept() bool {
@@ -114,10 +121,18 @@ func milliseconds(micros int64) float64 { return float64(micros) / 1000 }
 func (r *Recorder) timeline() []Second {
 	line := make([]Second, len(r.seconds))
 	for i, s := range r.seconds {
-		at := func(q float64) float64 {
-			return float64(s.latency.ValueAtQuantile(q)) * float64(coarse) / float64(time.Millisecond)
+		line[i] = Second{
+			Second: i, Due: s.due, OK: s.ok, Failed: s.failed, Errors: s.errors, Answered: s.answered,
+			P50: s.quantile(50), P99: s.quantile(99),
 		}
-		line[i] = Second{Second: i, Due: s.due, OK: s.ok, Failed: s.failed, P50: at(50), P99: at(99)}
 	}
 	return line
+}
+
+// quantile is in milliseconds; 0 where nothing was answered.
+func (s *second) quantile(q float64) float64 {
+	if s.latency == nil {
+		return 0
+	}
+	return float64(s.latency.ValueAtQuantile(q)) * float64(coarse) / float64(time.Millisecond)
 }

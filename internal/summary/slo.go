@@ -64,6 +64,11 @@ func (s *SLO) UnmarshalText(text []byte) error {
 // String is the SLO as it was written.
 func (s SLO) String() string { return s.text }
 
+// Latency is the percentile and the bound, in milliseconds, of an objective on latency; ok is false for one on a share.
+func (s SLO) Latency() (percentile, boundMS float64, ok bool) {
+	return s.quantile, s.bound, s.share == ""
+}
+
 // percentile reads 50, 99.9, and the habit of writing 999 for 99.9.
 func percentile(digits string) float64 {
 	if len(digits) > 2 && !strings.Contains(digits, ".") {
@@ -100,11 +105,15 @@ func (s SLO) judge(r *Recorder) Verdict {
 	known := true
 	switch s.share {
 	case "errors":
+		// A request that the tester itself gave up, because the test was ended, says nothing about the server.
 		total, failed := int64(0), int64(0)
 		for kind, n := range r.counts {
-			total += n
-			if kind != OK {
-				failed += n
+			switch kind {
+			case Canceled:
+			case OK:
+				total += n
+			default:
+				total, failed = total+n, failed+n
 			}
 		}
 		measured, known = ratio(failed, total)

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/summary"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // hundred has good answers of 1 to 100 ms, one due every 10 ms, and two failures in the second second.
@@ -111,12 +114,58 @@ func TestProgressIsOfTheLastTenSeconds(t *testing.T) {
 	for s := range 30 {
 		latency := 10 * time.Millisecond
 		if s < 20 {
-			latency = time.Second
+			latency = 900 * time.Millisecond
 		}
 		r.Add(summary.Outcome{Due: time.Duration(s) * time.Second, Latency: latency, Kind: summary.OK})
 	}
 	p := r.Progress(30 * time.Second)
 	if p.P99 > 11*time.Millisecond || p.Achieved != 1 || p.OK != 30 {
 		t.Errorf("%+v, want 10 ms and 1/s over the last ten seconds, 30 in all", p)
+	}
+}
+
+// All of a 20 s old backlog is answered now: the screen shows that answers come, and how old they are.
+func TestProgressGoesByWhenAnswersCome(t *testing.T) {
+	r := summary.NewRecorder()
+	for i := range 50 {
+		due := time.Duration(i) * 10 * time.Millisecond
+		r.Add(summary.Outcome{Due: due, Latency: 20*time.Second + 500*time.Millisecond - due, Kind: summary.OK})
+	}
+	if p := r.Progress(20 * time.Second); p.Achieved != 0 || p.P99 != 0 {
+		t.Errorf("at 20 s %+v, want nothing yet", p)
+	}
+	if p := r.Progress(25 * time.Second); p.Achieved != 5 || p.P50 < 19*time.Second {
+		t.Errorf("at 25 s %+v, want 50 answers over 10 s, of 20 s", p)
+	}
+}
+
+func TestTimelineTellsDueFromAnswered(t *testing.T) {
+	r := summary.NewRecorder()
+	r.Add(summary.Outcome{Due: 0, Latency: 2500 * time.Millisecond, Kind: summary.OK})
+	r.Add(summary.Outcome{Due: 0, Latency: 3 * time.Second, Kind: summary.Timeout})
+	got := r.Result("x", time.Second, nil)
+	want := []summary.Second{
+		{Second: 0, Due: 2, OK: 1, Failed: 1, Errors: map[summary.Kind]int64{summary.Timeout: 1}, P50: 2500, P99: 2500},
+		{Second: 1},
+		{Second: 2, Answered: 1},
+	}
+	near := cmpopts.EquateApprox(0.02, 0)
+	if diff := cmp.Diff(want, got.Timeline, near); diff != "" || got.Lost() != 1 {
+		t.Errorf("lost %d; timeline (-want +got)\n%s", got.Lost(), diff)
+	}
+}
+
+// Ending a test early cancels what is in flight: listed, but not held against the server.
+func TestCanceledBreaksNoSLO(t *testing.T) {
+	slo, err := summary.ParseSLO("errors<=0%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := summary.NewRecorder()
+	r.Add(summary.Outcome{Kind: summary.OK, Latency: time.Millisecond})
+	r.Add(summary.Outcome{Kind: summary.Canceled})
+	got := r.Result("x", time.Second, []summary.SLO{slo})
+	if !got.Kept() || got.SLO[0].Measured != "0% (0 of 1)" || got.Errors[summary.Canceled] != 1 {
+		t.Errorf("%+v, errors %v", got.SLO, got.Errors)
 	}
 }
