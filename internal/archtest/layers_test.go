@@ -48,6 +48,10 @@ var layerOf = map[string]layer{
 	"internal/resnet":   rules,
 	"internal/picture":  rules,
 	"internal/report":   rules,
+	// What the local Kubernetes API knows and decides, apart from how it is served.
+	"internal/kubelite/store":    rules,
+	"internal/kubelite/kinds":    rules,
+	"internal/kubelite/workload": rules,
 
 	"internal/api":       base,
 	"internal/command":   base,
