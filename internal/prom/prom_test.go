@@ -1,0 +1,161 @@
+package prom_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/prom"
+	"resnet-autoscaling/internal/scaling"
+	"resnet-autoscaling/internal/testkit"
+)
+
+func client(t *testing.T, address string) *prom.Client {
+	t.Helper()
+	base, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := prom.New(base, &http.Client{}, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// answering plays a Prometheus that always answers the same.
+func answering(t *testing.T, status int, body string) *prom.Client {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return client(t, s.URL)
+}
+
+func vector(series ...string) string {
+	return `{"status":"success","data":{"resultType":"vector","result":[` + strings.Join(series, ",") + `]}}`
+}
+
+func TestFourDifferentThings(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   error
+		word   string
+	}{
+		"empty":             {200, vector(), scaling.ErrNoData, "up"},
+		"an error":          {503, `{"status":"error","errorType":"unavailable","error":"shutting down"}`, scaling.ErrFailed, "shutting down"},
+		"not Prometheus":    {200, `<html>`, scaling.ErrFailed, "up"},
+		"forbidden":         {403, `{"kind":"Status","message":"services/proxy is forbidden"}`, scaling.ErrFailed, "services/proxy is forbidden"},
+		"not a number":      {200, vector(`{"metric":{"pod":"a"},"value":[1,"NaN"]}`), scaling.ErrInvalid, "pod a has NaN"},
+		"negative":          {200, vector(`{"metric":{"pod":"a"},"value":[1,"-2"]}`), scaling.ErrInvalid, "-2"},
+		"infinite":          {200, vector(`{"metric":{"pod":"a"},"value":[1,"+Inf"]}`), scaling.ErrInvalid, "+Inf"},
+		"a pod twice":       {200, vector(`{"metric":{"pod":"a","x":"1"},"value":[1,"1"]}`, `{"metric":{"pod":"a","x":"2"},"value":[1,"1"]}`), scaling.ErrInvalid, "two series for pod a"},
+		"a nameless series": {200, vector(`{"metric":{},"value":[1,"1"]}`), scaling.ErrInvalid, "no label pod"},
+		"a scalar":          {200, `{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}`, scaling.ErrInvalid, "scalar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := answering(t, c.status, c.body).ByPod(t.Context(), "up")
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.word) {
+				t.Errorf("%v, want %v and a word on %q", err, c.want, c.word)
+			}
+		})
+	}
+	if _, err := client(t, "http://127.0.0.1:1").ByPod(t.Context(), "up"); !errors.Is(err, scaling.ErrFailed) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestFreshness(t *testing.T) {
+	now := time.Unix(1000, 0)
+	sample := func(v float64) scaling.Sample { return scaling.Sample{Value: v, At: now} }
+	samples := map[string]scaling.Sample{"a": sample(7), "b": sample(8), "gone": sample(9)}
+	ages := map[string]scaling.Sample{"a": sample(5), "b": sample(21)}
+	got, err := prom.Fresh(samples, ages, 20*time.Second)
+	if want := (scaling.Sample{Value: 7, At: now.Add(-5 * time.Second)}); err != nil || len(got) != 1 || got["a"] != want {
+		t.Errorf("%v, %v: want a alone, measured 5 s ago", got, err)
+	}
+	if _, err := prom.Fresh(samples, map[string]scaling.Sample{"b": sample(21)}, 20*time.Second); !errors.Is(err, scaling.ErrStale) || !strings.Contains(err.Error(), "21s old") {
+		t.Errorf("all are old: %v", err)
+	}
+}
+
+// The real server, scraping a pod that counts: the rate and the age come out as the autoscaler asks for them.
+func TestRealPrometheus(t *testing.T) {
+	begin := time.Now()
+	pod := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "inference_requests_total{outcome=\"ok\"} %v\n", 10*time.Since(begin).Seconds())
+		fmt.Fprintf(w, "inference_requests_total{outcome=\"error\"} %v\n", 2*time.Since(begin).Seconds())
+	}))
+	t.Cleanup(pod.Close)
+	c := client(t, startPrometheus(t, strings.TrimPrefix(pod.URL, "http://")))
+
+	const series = `inference_requests_total{namespace="default",pod=~"resnet-inference-.*"}`
+	// Until the window is full, rate() divides what it saw by all of it.
+	eventually(t, c, "sum by (pod) (rate("+series+"[10s])) > 10 < 14")
+	age := eventually(t, c, "time() - max by (pod) (timestamp("+series+"))")
+	if got := age["resnet-inference-1"].Value; got < 0 || got > 20 {
+		t.Errorf("the newest sample is %v s old", got)
+	}
+	if _, err := c.ByPod(t.Context(), `absent_metric{pod="x"}`); !errors.Is(err, scaling.ErrNoData) {
+		t.Errorf("a metric that is not there: %v", err)
+	}
+	if _, err := c.ByPod(t.Context(), `rate(`); !errors.Is(err, scaling.ErrFailed) || !strings.Contains(err.Error(), "parse error") {
+		t.Errorf("a query that is none: %v", err)
+	}
+}
+
+// eventually waits for scrapes to have happened.
+func eventually(t *testing.T, c *prom.Client, query string) map[string]scaling.Sample {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		samples, err := c.ByPod(t.Context(), query)
+		if err == nil {
+			return samples
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func startPrometheus(t *testing.T, target string) string {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "prometheus.yml")
+	text := fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+- job_name: resnet-pods
+  static_configs: [{targets: [%q], labels: {namespace: default, pod: resnet-inference-1}}]
+`, target)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	server := exec.Command(testkit.Prometheus(t), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=error")
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	return "http://" + address
+}
