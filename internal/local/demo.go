@@ -1,0 +1,159 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/summary"
+)
+
+// Demo is a load that makes the system grow and shrink, and what has to hold while it does.
+type Demo struct {
+	Loadtest string // binary
+	Images   string
+	Report   string // HTML
+	SLO      string // such as p99<2s
+	Out      io.Writer
+}
+
+// profile is the load in multiples of what one replica can do: half of it, up to four times it, and back, over three minutes. It
+// climbs, as the load of many users does: no system has replicas for a step that it could not foresee.
+func profile(capacity float64) string {
+	low, high := 0.5*capacity, 4*capacity
+	return fmt.Sprintf("constant:%.2f/20s ramp:%.2f..%.2f/60s constant:%.2f/35s ramp:%.2f..%.2f/20s constant:%.2f/45s",
+		low, low, high, high, high, low, low)
+}
+
+// Demo drives the system that is up and judges it. The error says what did not hold.
+func (s *Service) Demo(ctx context.Context, d Demo) error {
+	capacity, err := s.capacity(ctx)
+	if err != nil {
+		return err
+	}
+	load := profile(capacity)
+	fmt.Fprintf(d.Out, "One replica with %.2g CPU does %.1f pictures/s. The load goes from half of that to four times it, and back:\n  %s\n\n", s.o.CPU, capacity, load)
+
+	following, stop := context.WithCancel(ctx)
+	followed := make(chan error, 1)
+	go func() { followed <- s.Follow(following, d.Out) }()
+	result, err := s.drive(ctx, d, load)
+	stop()
+	if err := errors.Join(err, <-followed); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.Out, "\nReplicas, every 10 s:  %s\nReport:                %s\n", timeline(result.Replicas), d.Report)
+	return judge(result)
+}
+
+// capacity is what one replica does, in pictures per second, as it measured itself.
+func (s *Service) capacity(ctx context.Context) (float64, error) {
+	for tries := 0; ; tries++ {
+		status, err := s.status(ctx)
+		if err == nil && status.ReadyReplicas() > 0 && status.Replicas[0].CapacityRPS > 0 {
+			return status.Replicas[0].CapacityRPS, nil
+		}
+		if tries == 100 {
+			return 0, fmt.Errorf("ask the dispatcher what a replica can do: %w", errors.Join(err, errors.New("it knows none that is ready")))
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+func (s *Service) status(ctx context.Context) (api.DispatcherStatus, error) {
+	var status api.DispatcherStatus
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, httpURL(s.o.DispatcherListen)+api.PathStatus, nil)
+	if err != nil {
+		return status, err
+	}
+	answer, err := s.probe.Do(request)
+	if err != nil {
+		return status, err
+	}
+	defer answer.Body.Close()
+	return status, json.NewDecoder(answer.Body).Decode(&status)
+}
+
+// drive runs the load tester and reads its result. That it missed an SLO is in the result.
+func (s *Service) drive(ctx context.Context, d Demo, load string) (summary.Result, error) {
+	var result summary.Result
+	output := filepath.Join(filepath.Dir(s.files.logs), "demo.json")
+	if err := errors.Join(os.RemoveAll(output), os.MkdirAll(filepath.Dir(d.Report), 0o755)); err != nil {
+		return result, err
+	}
+	p, err := s.o.Start(Program{
+		Name: "loadtest", Path: d.Loadtest, Env: s.o.Env, Output: d.Out,
+		Args: []string{
+			"--url=" + httpURL(s.o.DispatcherListen) + api.PathPredict, "--images=" + d.Images, "--profile=" + load, "--slo=" + d.SLO,
+			"--json=" + output, "--report=" + d.Report, "--kubeconfig=" + s.files.kubeconfig,
+		},
+	})
+	if err != nil {
+		return result, err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		stop(p)
+		return result, context.Cause(ctx)
+	}
+	text, err := os.ReadFile(output)
+	if err != nil {
+		code, signal := p.Exit()
+		return result, fmt.Errorf("the load test ended without a result (code %d, %v)", code, signal)
+	}
+	return result, json.Unmarshal(text, &result)
+}
+
+// timeline is the number of ready replicas at every tenth second.
+func timeline(replicas []summary.Replicas) string {
+	var b strings.Builder
+	next := 0
+	for _, r := range replicas {
+		if r.Second >= next {
+			fmt.Fprintf(&b, "%d ", r.Ready)
+			next = r.Second - r.Second%10 + 10
+		}
+	}
+	return b.String()
+}
+
+// judge says what the demo promises and the result does not keep.
+func judge(r summary.Result) error {
+	var faults []string
+	if lost := r.Requests - r.OK; lost > 0 || r.Requests == 0 {
+		faults = append(faults, fmt.Sprintf("%d of %d requests were lost: %v", lost, r.Requests, r.Errors))
+	}
+	if !r.Kept() {
+		faults = append(faults, "the SLO was missed")
+	}
+	if len(r.Replicas) == 0 {
+		return errors.New("nobody could say how many replicas there were")
+	}
+	first, peak, last := r.Replicas[0].Ready, 0, r.Replicas[len(r.Replicas)-1].Ready
+	for _, at := range r.Replicas {
+		peak = max(peak, at.Ready)
+	}
+	if peak <= first {
+		faults = append(faults, fmt.Sprintf("it never scaled up from %d", first))
+	}
+	if last >= peak {
+		faults = append(faults, fmt.Sprintf("it did not scale down from %d", peak))
+	}
+	if len(faults) > 0 {
+		return errors.New(strings.Join(faults, "; "))
+	}
+	return nil
+}
