@@ -157,7 +157,7 @@ func (d *Deployment) Event(ctx context.Context, warning bool, reason, message st
 	}
 	when := metav1.NewTime(at)
 	_, err = d.core.Events(d.namespace).Create(ctx, &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + ".", Namespace: d.namespace},
+		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + "-", Namespace: d.namespace},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion},
 		Type:           kind, Reason: reason, Message: message, Count: 1, FirstTimestamp: when, LastTimestamp: when,
 		Source: corev1.EventSource{Component: "autoscaler"}, ReportingController: "resnet-autoscaling/autoscaler",

@@ -1,0 +1,149 @@
+package kube_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/kube"
+	"resnet-autoscaling/internal/kubelite"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// localAPI runs the local runtime's API and returns a way to it as users have it, by kubeconfig, and a client to look with.
+func localAPI(t *testing.T) (*kube.Cluster, kubernetes.Interface) {
+	t.Helper()
+	server, err := kubelite.New(kubelite.Options{Listen: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	text, err := server.Kubeconfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: path, UserAgent: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(server.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cluster, client
+}
+
+func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
+	cluster, client := localAPI(t)
+	labels := map[string]string{"app": "web"}
+	two := int32(2)
+	_, err := client.AppsV1().Deployments("default").Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &two, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+			},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := cluster.Deployment("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Scale(t.Context(), 2, 4); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		fleet, err := d.Fleet(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fleet.Replicas == 4 && len(fleet.Pods) == 4 && !fleet.RollingOut {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no 4 pods: %+v", fleet)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if other, err := d.OtherAutoscaler(t.Context()); err != nil || other != "" {
+		t.Errorf("another autoscaler: %q, %v", other, err)
+	}
+	if err := d.Event(t.Context(), true, "Holding", "nothing to go by", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	events, err := client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, e := range events.Items {
+		found = found || e.Reason == "Holding" && e.Type == corev1.EventTypeWarning && e.Message == "nothing to go by" && e.Source.Component == "autoscaler"
+	}
+	if !found {
+		t.Errorf("the event is not among %+v", events.Items)
+	}
+}
+
+// One acts, the other stands by, and takes over when the first one gives the lease back.
+func TestOnlyOneLeads(t *testing.T) {
+	cluster, _ := localAPI(t)
+	leading := make(chan string, 2)
+	contest := func(name string) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() {
+			ended <- cluster.Lead(ctx, "web-autoscaler", name, func(string) {}, func(ctx context.Context) error {
+				leading <- name
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	stopFirst := contest("first")
+	if got := <-leading; got != "first" {
+		t.Fatalf("%s leads", got)
+	}
+	stopSecond := contest("second")
+	defer stopSecond()
+	select {
+	case got := <-leading:
+		t.Fatalf("%s leads too", got)
+	case <-time.After(100 * time.Millisecond):
+	}
+	stopFirst()
+	if got := <-leading; got != "second" {
+		t.Fatalf("%s leads", got)
+	}
+}
