@@ -123,7 +123,7 @@ func (s SLO) judge(r *Recorder) Verdict {
 		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, r.wrong, r.checked)
 	default:
 		measured, known = r.quantile(s.quantile), r.latency.TotalCount() > 0
-		v.Measured = fmt.Sprintf("%.1fms", measured)
+		v.Measured = duration(measured)
 	}
 	if !known {
 		v.Measured = "nothing was measured"
@@ -131,6 +131,13 @@ func (s SLO) judge(r *Recorder) Verdict {
 	}
 	v.Kept = measured < s.bound || (!s.strict && measured == s.bound)
 	return v
+}
+
+func duration(ms float64) string {
+	if ms >= 1000 {
+		return fmt.Sprintf("%.2fs", ms/1000)
+	}
+	return fmt.Sprintf("%.1fms", ms)
 }
 
 func ratio(part, whole int64) (float64, bool) {
