@@ -1,0 +1,205 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"resnet-autoscaling/internal/balance"
+
+	"github.com/go-logr/logr"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/wait"
+	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+)
+
+// endpointPort is the name that the pods' port has in their Service.
+const endpointPort = "http"
+
+// Endpoints finds the pods behind a Service by watching its EndpointSlices.
+type Endpoints struct {
+	slices             discoveryclient.EndpointSliceInterface
+	namespace, service string
+	log                *slog.Logger
+}
+
+// Endpoints are those of the Service of this name in the cluster's namespace. It asks nothing yet.
+func (c *Cluster) Endpoints(service string, log *slog.Logger) (*Endpoints, error) {
+	client, err := discoveryclient.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+	}
+	return &Endpoints{slices: client.EndpointSlices(c.namespace), namespace: c.namespace, service: service, log: log}, nil
+}
+
+// Watch calls changed with all of the Service's endpoints, at first, also when there are none, and after each change, until ctx ends. While
+// the API server cannot be asked the last known ones stand: it says so in the log, once, and says when it is back.
+func (e *Endpoints) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
+	link := &link{Endpoints: e}
+	known := &sliceStore{Endpoints: e, slices: map[string]*discoveryv1.EndpointSlice{}, changed: changed}
+	// The link tells what goes wrong, once; the reflector would tell it at every attempt.
+	silent := logr.Discard()
+	reflector := cache.NewReflectorWithOptions(
+		&cache.ListWatch{ListWithContextFunc: link.list, WatchFuncWithContext: link.watch},
+		&discoveryv1.EndpointSlice{}, known,
+		cache.ReflectorOptions{
+			Name: "endpoints", Logger: &silent, Clock: endingClock{ctx: ctx},
+			Backoff: &wait.Backoff{Duration: 250 * time.Millisecond, Factor: 2, Steps: 5, Cap: 4 * time.Second, Jitter: 0.5},
+		})
+	reflector.RunWithContext(klog.NewContext(ctx, silent))
+	return nil
+}
+
+// selected adds the Service to what is asked for.
+func (e *Endpoints) selected(o metav1.ListOptions) metav1.ListOptions {
+	o.LabelSelector = labels.Set{discoveryv1.LabelServiceName: e.service}.String()
+	return o
+}
+
+// sliceStore is what the reflector fills: the slices by name. Each change tells all endpoints anew. Only the reflector's one goroutine calls it.
+type sliceStore struct {
+	*Endpoints
+	slices   map[string]*discoveryv1.EndpointSlice
+	changed  func([]balance.Endpoint)
+	portless bool // it has been said that some have not the port
+}
+
+func (s *sliceStore) Add(o any) error { return s.Update(o) }
+
+func (s *sliceStore) Update(o any) error {
+	slice, err := asSlice(o)
+	if err == nil {
+		s.slices[slice.Name] = slice
+		s.tell()
+	}
+	return err
+}
+
+func (s *sliceStore) Delete(o any) error {
+	slice, err := asSlice(o)
+	if err == nil {
+		delete(s.slices, slice.Name)
+		s.tell()
+	}
+	return err
+}
+
+func (s *sliceStore) Replace(list []any, _ string) error {
+	clear(s.slices)
+	for _, o := range list {
+		slice, err := asSlice(o)
+		if err != nil {
+			return err
+		}
+		s.slices[slice.Name] = slice
+	}
+	s.tell()
+	return nil
+}
+
+// Resync has nothing to repair: every change is told in full.
+func (s *sliceStore) Resync() error { return nil }
+
+func asSlice(o any) (*discoveryv1.EndpointSlice, error) {
+	slice, ok := o.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return nil, fmt.Errorf("watch endpoints: got a %T", o)
+	}
+	return slice, nil
+}
+
+func (s *sliceStore) tell() {
+	list := slices.Collect(maps.Values(s.slices))
+	portless := slices.ContainsFunc(list, func(l *discoveryv1.EndpointSlice) bool {
+		_, ok := portOf(l)
+		return !ok && len(l.Endpoints) > 0
+	})
+	if portless && !s.portless {
+		s.log.Warn("the service has endpoints without the port that replicas are reached at; they are left out",
+			"namespace", s.namespace, "service", s.service, "port", endpointPort)
+	}
+	s.portless = portless
+	s.changed(endpointsOf(list))
+}
+
+// endpointsOf merges slices into one list, by name. A pod may be in several: while the control plane moves it from one to another, and
+// with an address of each IP family. Of those the one that serves counts, then the IPv4 one.
+func endpointsOf(list []*discoveryv1.EndpointSlice) []balance.Endpoint {
+	slices.SortFunc(list, func(a, b *discoveryv1.EndpointSlice) int {
+		return cmp.Or(cmp.Compare(a.AddressType, b.AddressType), cmp.Compare(a.Name, b.Name)) // "IPv4" sorts before "IPv6"
+	})
+	byName := map[string]balance.Endpoint{}
+	for _, slice := range list {
+		port, ok := portOf(slice)
+		if !ok {
+			continue
+		}
+		for i := range slice.Endpoints {
+			e, ok := endpointOf(&slice.Endpoints[i], port)
+			if other, twice := byName[e.Name]; ok && (!twice || e.Serving && !other.Serving) {
+				byName[e.Name] = e
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b balance.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func portOf(slice *discoveryv1.EndpointSlice) (port int32, ok bool) {
+	for _, p := range slice.Ports {
+		if p.Name != nil && *p.Name == endpointPort && p.Port != nil {
+			return *p.Port, true
+		}
+	}
+	return 0, false
+}
+
+// endpointOf is ok for a pod that takes requests, and for one that shuts down and still finishes some. One that starts, or fails its
+// readiness probe, is none. Conditions that are absent read as the API has them: ready, and not terminating.
+func endpointOf(e *discoveryv1.Endpoint, port int32) (_ balance.Endpoint, ok bool) {
+	is := func(condition *bool, absent bool) bool {
+		if condition == nil {
+			return absent
+		}
+		return *condition
+	}
+	ready := is(e.Conditions.Ready, true)
+	serving, terminating := is(e.Conditions.Serving, ready), is(e.Conditions.Terminating, false)
+	if len(e.Addresses) == 0 || !ready && !(serving && terminating) {
+		return balance.Endpoint{}, false
+	}
+	host := net.JoinHostPort(e.Addresses[0], strconv.Itoa(int(port))) // further addresses are of the same pod
+	name := host
+	if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
+		name = e.TargetRef.Name
+	}
+	return balance.Endpoint{Name: name, URL: "http://" + host, Serving: ready && !terminating}, true
+}
+
+// endingClock ends waits with the context: the reflector's own wait before it asks an absent API server again does not, and a shutdown
+// would wait for it.
+type endingClock struct {
+	clock.RealClock
+	ctx context.Context
+}
+
+// After is time.After that ends with the context, too.
+func (c endingClock) After(d time.Duration) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		over <- time.Now()
+	})
+	return over
+}
