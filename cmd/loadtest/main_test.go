@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,23 +19,46 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				switch r.URL.Path {
-				case "/predict":
-					io.WriteString(w, `{"predictions":[{"synset":"n03445777"}]}`)
-				case "/busy":
-					w.WriteHeader(http.StatusServiceUnavailable)
-				default:
-					http.NotFound(w, r)
-				}
-			}))
+			server, cluster := httptest.NewServer(http.HandlerFunc(service)), httptest.NewServer(http.HandlerFunc(apiServer))
 			env.Defer(server.Close)
+			env.Defer(cluster.Close)
 			env.Setenv("SERVER", server.URL)
+			env.Setenv("CLUSTER", cluster.URL)
 			gif, err := base64.StdEncoding.DecodeString("R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=")
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(env.WorkDir+"/ball.gif", gif, 0o600)
+			kubeconfig := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","user":"u","namespace":"ns"}}],
+				"clusters":[{"name":"c","cluster":{"server":%q}}],"users":[{"name":"u","user":{}}]}`, cluster.URL)
+			return errors.Join(
+				os.WriteFile(env.WorkDir+"/ball.gif", gif, 0o600),
+				os.WriteFile(env.WorkDir+"/kubeconfig", []byte(kubeconfig), 0o600),
+			)
 		},
 	})
+}
+
+// service plays the dispatcher.
+func service(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/predict":
+		io.WriteString(w, `{"predictions":[{"synset":"n03445777"}]}`)
+	case "/busy":
+		w.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// apiServer plays a cluster with a scale of 5, and is the dispatcher too.
+func apiServer(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/apis/apps/v1/namespaces/ns/deployments/resnet-inference/scale":
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"kind":"Scale","apiVersion":"autoscaling/v1","spec":{"replicas":5}}`)
+	case "/status":
+		io.WriteString(w, `{"replicas":[{"state":"ready"},{"state":"ready"}]}`)
+	default:
+		service(w, r)
+	}
 }

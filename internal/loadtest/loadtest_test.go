@@ -2,8 +2,10 @@ package loadtest_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -28,9 +30,17 @@ type noScreen struct{}
 func (noScreen) Update(summary.Frame) {}
 
 // against makes options for a handler; the profile is short, and nothing here depends on how fast the machine is.
-func against(t *testing.T, profile string, handler http.HandlerFunc) loadtest.Options {
+func against(t *testing.T, profile string, predict http.HandlerFunc) loadtest.Options {
 	t.Helper()
-	server := httptest.NewServer(handler)
+	return againstBoth(t, profile, predict, http.NotFound)
+}
+
+func againstBoth(t *testing.T, profile string, predict, status http.HandlerFunc) loadtest.Options {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.PathPredict, predict)
+	mux.HandleFunc(api.PathStatus, status)
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	target, err := url.Parse(server.URL + api.PathPredict)
 	if err != nil {
@@ -43,7 +53,7 @@ func against(t *testing.T, profile string, handler http.HandlerFunc) loadtest.Op
 	client := loadtest.NewClient(100)
 	t.Cleanup(client.CloseIdleConnections)
 	return loadtest.Options{
-		Client: client, URL: target, Profile: p, Spacing: pace.Even(), Timeout: time.Minute, MaxInFlight: 100,
+		Where: loadtest.Where{Said: target, Client: client}, Profile: p, Spacing: pace.Even(), Timeout: time.Minute, MaxInFlight: 100,
 		Pictures: []loadtest.Picture{{Name: "a", ContentType: "image/png", Data: []byte("aaa")}, {Name: "b", ContentType: "image/gif", Data: []byte("bb")}},
 		Screen:   noScreen{}, Log: slog.New(slog.DiscardHandler),
 	}
@@ -123,7 +133,9 @@ func TestBrokenAndUnreachable(t *testing.T) {
 	if r := run(t, t.Context(), o); r.Errors[summary.Broken] != 2 {
 		t.Errorf("errors %v, want 2 broken", r.Errors)
 	}
-	o.URL = &url.URL{Scheme: "http", Host: "127.0.0.1:1", Path: "/predict"}
+	o.Where.Client = &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: errors.New("gone since it was found")}
+	}}}
 	if r := run(t, t.Context(), o); r.Errors[summary.Connect] != 2 {
 		t.Errorf("errors %v, want 2 connect", r.Errors)
 	}
@@ -156,28 +168,36 @@ func TestEndingEarlyKeepsWhatWasDone(t *testing.T) {
 }
 
 func TestReplicasAndLabels(t *testing.T) {
-	o := against(t, "constant:20/200ms", func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/status":
-			io.WriteString(w, `{"replicas":[{"state":"ready"},{"state":"ejected"},{"state":"ready"}]}`)
-		case "/predict":
-			io.WriteString(w, `{"predictions":[{"synset":"n1"},{"synset":"n2"}]}`)
-		}
+	predict := func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"predictions":[{"synset":"n1"},{"synset":"n2"}]}`)
+	}
+	o := againstBoth(t, "constant:20/200ms", predict, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"replicas":[{"state":"ready"},{"state":"ejected"},{"state":"ready"}]}`)
 	})
 	if err := loadtest.Expect(o.Pictures, strings.NewReader("file,synset\na,n1\nb,n2\n")); err != nil {
 		t.Fatal(err)
 	}
-	ready := loadtest.ReadyFrom(o.Client, o.URL)
-	o.Replicas = func(ctx context.Context) (int, int, error) {
-		n, err := ready(ctx)
-		return n, 3, err
-	}
+	o.Desired = func(context.Context) (int, error) { return 3, nil }
 	r := run(t, t.Context(), o)
 	if len(r.Replicas) == 0 || r.Replicas[0] != (summary.Replicas{Second: 0, Ready: 2, Desired: 3}) {
 		t.Errorf("replicas %v", r.Replicas)
 	}
 	if r.Labels == nil || *r.Labels != (summary.Labels{Checked: 4, Wrong: 2}) {
 		t.Errorf("labels %+v, want 2 wrong of 4", r.Labels)
+	}
+	if r.URL != o.Where.Said.String() || time.Since(r.Started) > time.Minute {
+		t.Errorf("the result is of %s at %v", r.URL, r.Started)
+	}
+}
+
+// A cluster that cannot be asked costs the desired replicas, not the ready ones.
+func TestDesiredUnknown(t *testing.T) {
+	o := againstBoth(t, "constant:5/200ms", func(http.ResponseWriter, *http.Request) {}, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"replicas":[{"state":"ready"}]}`)
+	})
+	o.Desired = func(context.Context) (int, error) { return 0, errors.New("forbidden") }
+	if r := run(t, t.Context(), o); len(r.Replicas) == 0 || r.Replicas[0] != (summary.Replicas{Ready: 1, Desired: -1}) {
+		t.Errorf("replicas %v, want 1 ready and nothing known of desired ones", r.Replicas)
 	}
 }
 
@@ -207,7 +227,7 @@ func TestLoadPictures(t *testing.T) {
 func TestOptionsNameTheFlag(t *testing.T) {
 	valid := against(t, "constant:1/1s", func(http.ResponseWriter, *http.Request) {})
 	for flag, breakIt := range map[string]func(*loadtest.Options){
-		"--url":           func(o *loadtest.Options) { o.URL = &url.URL{Path: "x"} },
+		"--url":           func(o *loadtest.Options) { o.Where.Said = &url.URL{Path: "x"} },
 		"--profile":       func(o *loadtest.Options) { o.Profile = pace.Profile{} },
 		"--images":        func(o *loadtest.Options) { o.Pictures = nil },
 		"--timeout":       func(o *loadtest.Options) { o.Timeout = 0 },

@@ -23,36 +23,34 @@ type Picture struct {
 	Synset      string
 }
 
-// ReplicaSource tells how many replicas there are: ready ones, and desired ones or -1. An error means that nobody can say.
-type ReplicaSource func(context.Context) (ready, desired int, err error)
-
 // Screen shows how the test goes: about once a second, and once at the end.
 type Screen interface{ Update(summary.Frame) }
 
-// Options are the settings of a Service. Client, URL, Profile, Spacing, Pictures, Screen and Log are required.
+// Options are the settings of a Service. Where, Profile, Spacing, Pictures, Screen and Log are required.
 type Options struct {
-	Client      *http.Client
-	URL         *url.URL
+	Where       Where
 	Profile     pace.Profile
 	Spacing     pace.Spacing
 	Pictures    []Picture
 	Timeout     time.Duration
 	MaxInFlight int
 	SLOs        []summary.SLO
-	Replicas    ReplicaSource // nil: there is none to ask
+	Desired     func(context.Context) (int, error) // replicas that the cluster is asked for; nil: there is no cluster to ask
 	Screen      Screen
 	Log         *slog.Logger
 }
 
 func (o Options) validate() error {
 	return errors.Join(
-		command.Check(o.URL != nil && (o.URL.Scheme == "http" || o.URL.Scheme == "https") && o.URL.Host != "", "--url", o.URL, "must be an http or https URL"),
+		command.Check(o.Where.Said == nil || isWeb(o.Where.Said), "--url", o.Where.Said, "must be an http or https URL"),
 		command.Check(o.Profile.Duration() > 0, "--profile", o.Profile, "must last some time"),
 		command.Check(len(o.Pictures) > 0, "--images", "empty", "must hold at least one picture"),
 		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
 		command.Check(o.MaxInFlight >= 1, "--max-in-flight", o.MaxInFlight, "must be at least 1"),
 	)
 }
+
+func isWeb(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" }
 
 // NewClient is an HTTP client that keeps as many connections as there are requests in flight, and asks no proxy.
 func NewClient(maxInFlight int) *http.Client {

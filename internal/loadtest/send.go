@@ -82,12 +82,12 @@ func (s *Service) request(parent context.Context, p Picture) summary.Outcome {
 }
 
 func (s *Service) post(ctx context.Context, p Picture) (body []byte, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.URL.String(), bytes.NewReader(p.Data))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.target.URL.String(), bytes.NewReader(p.Data))
 	if err != nil {
 		return nil, 0, err
 	}
 	req.Header.Set("Content-Type", p.ContentType)
-	resp, err := s.o.Client.Do(req)
+	resp, err := s.target.Client.Do(req)
 	if err != nil {
 		return nil, 0, err
 	}

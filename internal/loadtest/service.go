@@ -12,6 +12,7 @@ import (
 type Service struct {
 	o        Options
 	recorder *summary.Recorder
+	target   Target
 }
 
 // New checks the options.
@@ -22,9 +23,17 @@ func New(o Options) (*Service, error) {
 	return &Service{o: o, recorder: summary.NewRecorder()}, nil
 }
 
-// Run sends the profile's requests, waits for their answers and returns the result. When ctx ends, no more are sent, those in
-// flight are canceled, and the result is of what was done.
+// Run finds the target, sends the profile's requests, waits for their answers and returns the result. When ctx ends, no more are sent,
+// those in flight are canceled, and the result is of what was done.
 func (s *Service) Run(ctx context.Context) (summary.Result, error) {
+	target, err := Find(ctx, s.o.Where)
+	if err != nil {
+		return summary.Result{}, err
+	}
+	s.target = target
+	s.announce()
+	watch := s.watcher(ctx)
+
 	start := time.Now()
 	outcomes := make(chan summary.Outcome, 1024)
 	replicas := make(chan summary.Replicas)
@@ -32,7 +41,7 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 
 	watching, stopWatching := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
-	watcher.Go(func() { s.watchReplicas(watching, start, replicas) })
+	watcher.Go(func() { watch.run(watching, start, replicas) })
 	sent := make(chan time.Duration, 1)
 	go func() {
 		defer close(outcomes)
@@ -44,9 +53,25 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 
 	scheduled := <-sent
 	s.show(scheduled, inFlight, true)
-	result := s.recorder.Result(s.o.Profile.String(), scheduled, s.o.SLOs)
-	result.Early = scheduled < s.o.Profile.Duration() || result.Errors[summary.Canceled] > 0
-	return result, nil
+	return s.result(start, scheduled), nil
+}
+
+// announce says what begins, so that a log tells which test its lines belong to.
+func (s *Service) announce() {
+	s.o.Log.Info("load test begins", "url", s.target.URL.String(), "profile", s.o.Profile.String(), "pictures", len(s.o.Pictures))
+	if s.target.Note != "" {
+		s.o.Log.Warn(s.target.Note)
+	}
+}
+
+func (s *Service) result(start time.Time, scheduled time.Duration) summary.Result {
+	r := s.recorder.Result(s.o.Profile.String(), scheduled, s.o.SLOs)
+	r.URL, r.Started = s.target.URL.String(), start.Round(0)
+	r.Early = scheduled < s.o.Profile.Duration() || r.Errors[summary.Canceled] > 0
+	if s.target.Note != "" {
+		r.Notes = append(r.Notes, s.target.Note)
+	}
+	return r
 }
 
 // collect is the only goroutine that touches the recorder.
@@ -73,33 +98,4 @@ func (s *Service) show(elapsed time.Duration, inFlight chan struct{}, done bool)
 		Elapsed: elapsed, Duration: s.o.Profile.Duration(), Asked: s.o.Profile.Rate(elapsed),
 		InFlight: len(inFlight), Progress: s.recorder.Progress(elapsed), Done: done,
 	})
-}
-
-// watchReplicas asks once a second, until the answers are in.
-func (s *Service) watchReplicas(ctx context.Context, start time.Time, seen chan<- summary.Replicas) {
-	if s.o.Replicas == nil {
-		return
-	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for known := true; ; {
-		ready, desired, err := s.o.Replicas(ctx)
-		if (err == nil) != known {
-			known = err == nil
-			s.o.Log.Debug("replicas", "known", known, "error", err)
-		}
-		if err == nil {
-			v := summary.Replicas{Second: int(time.Since(start) / time.Second), Ready: ready, Desired: desired}
-			select {
-			case seen <- v:
-			case <-ctx.Done():
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

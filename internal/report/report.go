@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"time"
 
 	"resnet-autoscaling/internal/summary"
 )
@@ -16,11 +15,8 @@ import (
 // Test is one load test, and what is needed to judge and to repeat it.
 type Test struct {
 	Result   summary.Result
-	Target   string // where pictures were sent
-	Started  time.Time
 	Command  string    // as it was typed, quoted for a shell
 	Settings []Setting // every setting, also those left at their defaults
-	Notes    []string  // sentences that qualify the figures
 }
 
 // Setting is one name and its value.
@@ -73,8 +69,8 @@ type view struct {
 func newView(t Test) view {
 	v := view{
 		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
-		Target: t.Target, Started: t.Started.Format("2 January 2006, 15:04 MST"),
-		Verdict: judge(t.Result), Notes: notes(t), Tiles: tiles(t.Result),
+		Target: t.Result.URL, Started: t.Result.Started.Format("2 January 2006, 15:04 MST"),
+		Verdict: judge(t.Result), Notes: notes(t.Result), Tiles: tiles(t.Result),
 		SLOs: t.Result.SLO, Percentiles: percentiles(t.Result), Errors: errorRows(t.Result),
 		Command: t.Command, Settings: t.Settings,
 	}

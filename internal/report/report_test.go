@@ -123,12 +123,14 @@ func TestItTellsTheVerdictAndWhatBearsItOut(t *testing.T) {
 	for s := range 60 {
 		r.AddReplicas(summary.Replicas{Second: s, Ready: 1 + s/30, Desired: 1 + (s+4)/30})
 	}
+	judged := result(t, r, time.Minute, "p99<250ms", "errors<1%")
+	judged.Notes, judged.URL = []string{"It went through the API server."}, "http://x.test/predict"
+	judged.Started = time.Date(2026, 11, 24, 2, 20, 0, 0, time.UTC)
 	p := write(t, report.Test{
-		Result: result(t, r, time.Minute, "p99<250ms", "errors<1%"), Target: "http://x.test/predict", Command: "loadtest --seed 3",
-		Settings: []report.Setting{{Name: "Seed", Value: "3"}}, Notes: []string{"It went through the API server."},
+		Result: judged, Command: "loadtest --seed 3", Settings: []report.Setting{{Name: "Seed", Value: "3"}},
 	})
 	contains(t, p.body(),
-		"http://x.test/predict", "Missed 1 of 2 objectives", "57 good answers of 60 requests, 3 lost",
+		"24 November 2026, 02:20 UTC http://x.test/predict", "Missed 1 of 2 objectives", "57 good answers of 60 requests, 3 lost",
 		"✓ kept p99<250ms 10.0ms", "✗ missed errors<1% 5% (3 of 60)", "timeout 3 5 % no answer within --timeout",
 		"p99.99 10 ms", "Note It went through the API server.", "loadtest --seed 3", "Seed 3", "Each point is one second.")
 	var told []string
@@ -228,7 +230,7 @@ func TestALastSliverMakesNoSpike(t *testing.T) {
 }
 
 func TestItStandsAlone(t *testing.T) {
-	p := write(t, report.Test{Result: result(t, recorded(5, good), 5*time.Second), Target: "http://x.test/"})
+	p := write(t, report.Test{Result: result(t, recorded(5, good), 5*time.Second)})
 	for _, name := range []string{"link", "img", "iframe", "object", "embed", "base"} {
 		if n := len(p.all(name)); n > 0 {
 			t.Errorf("%d <%s>", n, name)
@@ -246,10 +248,9 @@ func TestItStandsAlone(t *testing.T) {
 
 func TestWordsOfOthersStayWords(t *testing.T) {
 	evil := `</style></script><script>alert(1)</script>`
-	p := write(t, report.Test{
-		Result: result(t, recorded(2, good), 2*time.Second), Target: evil, Command: evil,
-		Settings: []report.Setting{{Name: evil, Value: evil}}, Notes: []string{evil},
-	})
+	noted := result(t, recorded(2, good), 2*time.Second)
+	noted.Notes, noted.URL = []string{evil}, evil
+	p := write(t, report.Test{Result: noted, Command: evil, Settings: []report.Setting{{Name: evil, Value: evil}}})
 	if n := len(p.all("script")); n != 1 {
 		t.Errorf("%d scripts, want the page's own", n)
 	}

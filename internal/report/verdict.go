@@ -38,23 +38,19 @@ func judge(r summary.Result) verdict {
 	}
 }
 
-// lateMS: a tester that sends later than this, for one request in a hundred, was too slow for its schedule.
-const lateMS = 10
-
-func notes(t Test) []string {
+func notes(r summary.Result) []string {
 	var all []string
-	r := t.Result
 	if r.Early {
 		all = append(all, fmt.Sprintf("The test was ended early, after %s of the schedule; what follows is what was done until then.", clock(r.Seconds)))
 	}
 	if r.Requests == 0 {
 		all = append(all, "No request was due, so nothing was measured: the profile's rate was 0 for as long as it ran.")
 	}
-	if r.Lag.P99 > lateMS {
+	if r.Lag.Late() {
 		all = append(all, fmt.Sprintf("This tester fell behind its own schedule (it sent %s late at the 99th percentile, %s at most), and the latencies include that: use a faster machine, or more of them.",
 			milliseconds(r.Lag.P99), milliseconds(r.Lag.Max)))
 	}
-	return append(all, t.Notes...)
+	return append(all, r.Notes...)
 }
 
 // tile is a figure with its name.

@@ -32,6 +32,12 @@ type Lag struct {
 	Max float64 `json:"max"`
 }
 
+// tooLateMS: requests that leave this late, one in a hundred, say that the tester was too slow for its schedule.
+const tooLateMS = 10
+
+// Late tells whether the tester fell behind its schedule.
+func (l Lag) Late() bool { return l.P99 > tooLateMS }
+
 // Second is the fate of the requests that were due within one second, whenever it befell them; only Answered goes by when answers came.
 type Second struct {
 	Second   int            `json:"second"`
@@ -50,8 +56,10 @@ type Labels struct {
 	Wrong   int64 `json:"wrong"`
 }
 
-// Result is the whole test, as --json writes it.
+// Result is the whole test, as --json writes it. URL, Started, Early and Notes are for whoever ran it to fill in.
 type Result struct {
+	URL       string         `json:"url"`
+	Started   time.Time      `json:"started"`
 	Profile   string         `json:"profile"`
 	Seconds   float64        `json:"duration_s"` // of the schedule that was run
 	Ended     float64        `json:"ended_s"`    // when the schedule was run and the last request had its end, since the start
@@ -67,6 +75,7 @@ type Result struct {
 	SLO       []Verdict      `json:"slo"`
 	Replicas  []Replicas     `json:"replicas"`
 	Timeline  []Second       `json:"timeline"`
+	Notes     []string       `json:"notes,omitempty"` // sentences that qualify the figures
 }
 
 // Result summarises a test whose schedule ran for scheduled. Achieved counts from the start to the last answer, so that answers

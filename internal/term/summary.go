@@ -8,9 +8,6 @@ import (
 	"resnet-autoscaling/internal/summary"
 )
 
-// A tester that sends later than this, for one request in a hundred, was too slow for its schedule.
-const lateMS = 10
-
 // WriteResult tells a person how a test ended.
 func WriteResult(w io.Writer, r summary.Result) error {
 	var b strings.Builder
@@ -30,8 +27,14 @@ func WriteResult(w io.Writer, r summary.Result) error {
 	if len(r.Replicas) > 0 {
 		row("replicas", "%s", ReplicaTimeline(r.Replicas))
 	}
-	if r.Lag.P99 > lateMS {
+	if r.Lag.Late() {
 		row("warning", "this tester sent late (p99 %.1f ms, max %.1f ms): it is too slow for the schedule, and the latencies include that", r.Lag.P99, r.Lag.Max)
+	}
+	for _, note := range r.Notes {
+		row("note", "%s", note)
+	}
+	if r.Early {
+		row("warning", "ended early, after %.1f s: this is what was done until then", r.Seconds)
 	}
 	for _, v := range r.SLO {
 		verdict := "kept  "
