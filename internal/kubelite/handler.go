@@ -29,8 +29,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) error {
 		fmt.Fprint(w, "ok")
 		return nil
 	}
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if subtle.ConstantTimeCompare([]byte(token), []byte(s.Token())) != 1 {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(s.Token())) != 1 {
 		return apierrors.NewUnauthorized("Unauthorized")
 	}
 	if answer := discover(r.URL.Path); answer != nil {

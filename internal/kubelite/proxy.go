@@ -2,6 +2,7 @@ package kubelite
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -146,6 +147,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, to *url.URL, by
 	proxy := &httputil.ReverseProxy{
 		Transport:     by,
 		FlushInterval: -1, // logs and events are read as they come
+		ErrorLog:      slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL, p.Out.Host = to, to.Host
 			p.Out.Header.Del("Authorization")

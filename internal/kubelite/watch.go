@@ -164,7 +164,10 @@ func (s *stream) send(events []event) error {
 			return err
 		}
 	}
-	return s.control.Flush()
+	err := s.control.Flush()
+	// HTTP/2 would cut the stream at the deadline even with nothing left to write.
+	_ = s.control.SetWriteDeadline(time.Time{})
+	return err
 }
 
 func (s *stream) event(e store.Event) event {

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 )
@@ -200,36 +198,6 @@ var serviceColumns = []Column{
 	text("*Selector", func(s *corev1.Service) string {
 		return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: s.Spec.Selector})
 	}),
-}
-
-var namespaceColumns = []Column{
-	nameColumn, text("Status", func(n *corev1.Namespace) string { return string(n.Status.Phase) }), ageColumn,
-}
-
-var leaseColumns = []Column{nameColumn, text("Holder", leaseHolder), ageColumn}
-
-func leaseHolder(l *coordinationv1.Lease) string {
-	if l.Spec.HolderIdentity == nil {
-		return ""
-	}
-	return *l.Spec.HolderIdentity
-}
-
-var sliceColumns = []Column{
-	nameColumn,
-	text("AddressType", func(s *discoveryv1.EndpointSlice) string { return string(s.AddressType) }),
-	text("Ports", func(s *discoveryv1.EndpointSlice) string {
-		return listed(s.Ports, func(p discoveryv1.EndpointPort) string {
-			if p.Port == nil {
-				return "*"
-			}
-			return fmt.Sprint(*p.Port)
-		})
-	}),
-	text("Endpoints", func(s *discoveryv1.EndpointSlice) string {
-		return listed(s.Endpoints, func(e discoveryv1.Endpoint) string { return strings.Join(e.Addresses, ",") })
-	}),
-	ageColumn,
 }
 
 var eventColumns = []Column{

@@ -33,17 +33,13 @@ func defaultDeployment(d, old *appsv1.Deployment) {
 func defaultPod(p, old *corev1.Pod) {
 	defaultPodSpec(&p.Spec)
 	if old == nil {
-		p.Status = corev1.PodStatus{Phase: corev1.PodPending, QOSClass: qualityOf(p.Spec.Containers)}
+		p.Status = corev1.PodStatus{Phase: corev1.PodPending}
 	}
 }
 
 func defaultPodSpec(s *corev1.PodSpec) {
 	s.RestartPolicy = cmp.Or(s.RestartPolicy, corev1.RestartPolicyAlways)
-	s.DNSPolicy = cmp.Or(s.DNSPolicy, corev1.DNSClusterFirst)
-	s.SchedulerName = cmp.Or(s.SchedulerName, corev1.DefaultSchedulerName)
 	orDefault(&s.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
-	orDefault(&s.SecurityContext, corev1.PodSecurityContext{})
-	orDefault(&s.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	for i := range s.InitContainers {
 		defaultContainer(&s.InitContainers[i])
 	}
@@ -54,15 +50,8 @@ func defaultPodSpec(s *corev1.PodSpec) {
 
 func defaultContainer(c *corev1.Container) {
 	c.ImagePullPolicy = cmp.Or(c.ImagePullPolicy, corev1.PullIfNotPresent)
-	c.TerminationMessagePath = cmp.Or(c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
-	c.TerminationMessagePolicy = cmp.Or(c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
 	for i := range c.Ports {
 		c.Ports[i].Protocol = cmp.Or(c.Ports[i].Protocol, corev1.ProtocolTCP)
-	}
-	for i := range c.Env {
-		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
-			from.FieldRef.APIVersion = cmp.Or(from.FieldRef.APIVersion, "v1")
-		}
 	}
 	for name, limit := range c.Resources.Limits {
 		if _, asked := c.Resources.Requests[name]; !asked {
@@ -88,26 +77,6 @@ func defaultProbe(p *corev1.Probe) {
 		get.Path = cmp.Or(get.Path, "/")
 		get.Scheme = cmp.Or(get.Scheme, corev1.URISchemeHTTP)
 	}
-}
-
-// qualityOf is the pod's class by its containers: all limits equal to requests, none of either, or between.
-func qualityOf(containers []corev1.Container) corev1.PodQOSClass {
-	any, all := false, true
-	for _, c := range containers {
-		any = any || len(c.Resources.Requests) > 0
-		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			limit, limited := c.Resources.Limits[name]
-			request := c.Resources.Requests[name]
-			all = all && limited && limit.Cmp(request) == 0
-		}
-	}
-	switch {
-	case !any:
-		return corev1.PodQOSBestEffort
-	case all:
-		return corev1.PodQOSGuaranteed
-	}
-	return corev1.PodQOSBurstable
 }
 
 func defaultService(s, _ *corev1.Service) {

@@ -37,16 +37,17 @@ type Kind struct {
 	// Limit is how many objects there may be; 0: any number.
 	Limit int
 
-	table    string // where another kind keeps the objects
-	name     validation.ValidateNameFunc
-	graceful func(Object) int64 // seconds that the object has to end; nil: none
-	defaults func(o, old Object)
-	validate func(o, old Object) field.ErrorList
-	fields   func(Object) fields.Set
-	columns  []Column
-	view     func(Object) Object // the object as this kind, where another kind keeps it
-	stored   func(Object) Object // and the way back
-	needsRV  bool                // an update has to say which version it is of
+	table     string // where another kind keeps the objects
+	name      validation.ValidateNameFunc
+	graceful  func(Object) int64 // seconds that the object has to end; nil: none
+	defaults  func(o, old Object)
+	validate  func(o, old Object) field.ErrorList
+	fields    func(Object) fields.Set
+	columns   []Column
+	view      func(Object) Object // the object as this kind, where another kind keeps it
+	stored    func(Object) Object // and the way back
+	needsRV   bool                // an update has to say which version it is of
+	registers bool                // a new object brings its status
 }
 
 // All are the kinds that are served. Their order is that of discovery.
@@ -64,11 +65,11 @@ var all = []*Kind{
 	},
 	{
 		GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Node"), Plural: "nodes", Singular: "node", Short: []string{"no"},
-		Status: true, name: validation.NameIsDNSSubdomain, columns: nodeColumns,
+		Status: true, registers: true, name: validation.NameIsDNSSubdomain, columns: nodeColumns,
 	},
 	{
 		GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Plural: "namespaces", Singular: "namespace", Short: []string{"ns"},
-		Status: true, name: validation.NameIsDNSLabel, defaults: typed(defaultNamespace), columns: namespaceColumns,
+		Status: true, name: validation.NameIsDNSLabel, defaults: typed(defaultNamespace),
 	},
 	{
 		GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Event"), Plural: "events", Singular: "event", Short: []string{"ev"}, Namespaced: true,
@@ -85,11 +86,11 @@ var all = []*Kind{
 	},
 	{
 		GroupVersionKind: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), Plural: "endpointslices", Singular: "endpointslice", Namespaced: true,
-		name: validation.NameIsDNSSubdomain, defaults: typed(defaultEndpointSlice), validate: typedErrors(validateEndpointSlice), columns: sliceColumns,
+		name: validation.NameIsDNSSubdomain, defaults: typed(defaultEndpointSlice), validate: typedErrors(validateEndpointSlice),
 	},
 	{
 		GroupVersionKind: coordinationv1.SchemeGroupVersion.WithKind("Lease"), Plural: "leases", Singular: "lease", Namespaced: true,
-		name: validation.NameIsDNSSubdomain, needsRV: true, columns: leaseColumns,
+		name: validation.NameIsDNSSubdomain, needsRV: true,
 	},
 	{
 		GroupVersionKind: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Plural: "horizontalpodautoscalers",

@@ -40,6 +40,8 @@ func (k *Kind) Create(o Object, namespace string, b Birth) error {
 	o.SetResourceVersion("")
 	if k.Status {
 		o.SetGeneration(1)
+	}
+	if k.Status && !k.registers {
 		status(o).SetZero()
 	}
 	return k.check(o, nil)

@@ -158,17 +158,10 @@ func validateTarget(target intstr.IntOrString, path *field.Path) field.ErrorList
 	return invalid(path, target.StrVal, utilvalidation.IsValidPortName(target.StrVal))
 }
 
-func validateEndpointSlice(s, old *discoveryv1.EndpointSlice) field.ErrorList {
-	path := field.NewPath("addressType")
+func validateEndpointSlice(s, _ *discoveryv1.EndpointSlice) field.ErrorList {
 	var errs field.ErrorList
-	kinds := []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6, discoveryv1.AddressTypeFQDN}
 	if s.AddressType == "" {
-		errs = append(errs, field.Required(path, ""))
-	} else if !slices.Contains(kinds, s.AddressType) {
-		errs = append(errs, field.NotSupported(path, s.AddressType, kinds))
-	}
-	if old != nil {
-		errs = append(errs, validation.ValidateImmutableField(s.AddressType, old.AddressType, path)...)
+		errs = append(errs, field.Required(field.NewPath("addressType"), ""))
 	}
 	for i, e := range s.Endpoints {
 		at := field.NewPath("endpoints").Index(i).Child("addresses")
