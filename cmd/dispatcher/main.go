@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/dispatcher"
+	"resnet-autoscaling/internal/kube"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -19,6 +22,9 @@ import (
 var about = command.About{
 	Name: "dispatcher",
 	Description: `Gives each request to a model server that has a free slot.
+
+Its replicas are the ready pods of a Kubernetes Service, found by watching it: as many as there are at the moment, also none. Without a
+cluster, --replicas lists them.
 
 Requests wait here in one queue, and not at the replicas, so that none waits behind a busy replica while another idles. A request
 whose replica dies before it answered is sent to another one; with no replica at all, requests are held until there is one.
@@ -29,7 +35,11 @@ GET /status tells what it sees; /metrics is for Prometheus, /healthz and /readyz
 type flags struct {
 	command.Common
 	Listen         string        `default:":8080" help:"Address to serve on."`
-	Replicas       []string      `required:"" help:"The replicas' URLs, such as http://127.0.0.1:8000; repeat the flag, or separate by commas, for more." placeholder:"URL"`
+	Replicas       []string      `help:"A fixed list of replicas' URLs, such as http://127.0.0.1:8000, instead of a Service's; repeat the flag, or separate by commas, for more." placeholder:"URL"`
+	Service        string        `default:"resnet-inference" help:"The Kubernetes Service whose pods are the replicas, at their port named http."`
+	Kubeconfig     string        `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
+	Context        string        `help:"Context of the kubeconfig. Default: its current one."`
+	Namespace      string        `short:"n" help:"Namespace of the Service. Default: the context's."`
 	Queue          int           `default:"2048" help:"Requests that may wait; further ones are refused at once."`
 	QueueTimeout   time.Duration `default:"10s" help:"Longest wait for a free slot. With no replica at all, requests wait for one up to --timeout."`
 	Timeout        time.Duration `default:"30s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
@@ -44,7 +54,7 @@ func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.St
 
 // Run serves until ctx ends.
 func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
-	replicas, err := f.fixed()
+	replicas, err := f.discovery(log)
 	if err != nil {
 		return err
 	}
@@ -61,6 +71,22 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	return service.Run(ctx)
+}
+
+// discovery is the fixed list where there is one, else the Service's pods.
+func (f *flags) discovery(log *slog.Logger) (dispatcher.Discovery, error) {
+	if len(f.Replicas) > 0 {
+		return f.fixed()
+	}
+	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
+	var misuse *command.Misuse
+	if errors.As(err, &misuse) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
+	}
+	return cluster.Endpoints(f.Service, log)
 }
 
 func (f *flags) fixed() (dispatcher.Fixed, error) {

@@ -4,9 +4,14 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
+	"resnet-autoscaling/internal/command"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -27,13 +32,16 @@ type ConnectOptions struct {
 	UserAgent  string // the binary's name, as the API server's audit log shows it
 }
 
-// Connect finds the cluster; it asks it nothing yet.
+// Connect finds the cluster; it asks it nothing yet. An option that cannot be right is a *command.Misuse.
 func Connect(o ConnectOptions) (*Cluster, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
 	overrides.Context.Namespace = o.Namespace
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	if err := o.check(loader); err != nil {
+		return nil, err
+	}
 	config, err := loader.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find a Kubernetes cluster: %w", err)
@@ -46,6 +54,25 @@ func Connect(o ConnectOptions) (*Cluster, error) {
 	_, err = rest.InClusterConfig()
 	inside := err == nil && o.Kubeconfig == "" && o.Context == ""
 	return &Cluster{config: config, namespace: namespace, inside: inside}, nil
+}
+
+// check finds out which option is to blame, where clientcmd's errors do not tell.
+func (o ConnectOptions) check(loader clientcmd.ClientConfig) error {
+	if o.Namespace != "" && len(validation.IsDNS1123Label(o.Namespace)) > 0 {
+		return &command.Misuse{Flag: "--namespace", Value: o.Namespace, Rule: "must be the name of a namespace: at most 63 of a-z, 0-9 and -"}
+	}
+	config, err := loader.RawConfig()
+	if err != nil && o.Kubeconfig != "" {
+		return &command.Misuse{Flag: "--kubeconfig", Value: o.Kubeconfig, Rule: fmt.Sprintf("must be a kubeconfig file: %v", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("find a Kubernetes cluster: %w", err)
+	}
+	if _, known := config.Contexts[o.Context]; o.Context != "" && !known {
+		rule := fmt.Sprintf("must be one of the kubeconfig's contexts: %q", slices.Sorted(maps.Keys(config.Contexts)))
+		return &command.Misuse{Flag: "--context", Value: o.Context, Rule: rule}
+	}
+	return nil
 }
 
 // Namespace is the namespace that everything here is about.

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/balance"
+	"resnet-autoscaling/internal/command"
 
 	"github.com/go-logr/logr"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/tools/cache"
@@ -34,8 +36,12 @@ type Endpoints struct {
 	log                *slog.Logger
 }
 
-// Endpoints are those of the Service of this name in the cluster's namespace. It asks nothing yet.
+// Endpoints are those of the Service of this name in the cluster's namespace. It asks nothing yet. A
+// name that cannot be one is a *command.Misuse.
 func (c *Cluster) Endpoints(service string, log *slog.Logger) (*Endpoints, error) {
+	if len(validation.IsDNS1035Label(service)) > 0 {
+		return nil, &command.Misuse{Flag: "--service", Value: service, Rule: "must be the name of a Service: at most 63 of a-z, 0-9 and -"}
+	}
 	client, err := discoveryclient.NewForConfig(c.config)
 	if err != nil {
 		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
