@@ -111,7 +111,7 @@ func (s *Server) proxyLog(w http.ResponseWriter, r *http.Request, t target) erro
 	}
 	q := r.URL.Query()
 	q.Del("container")
-	to := &url.URL{Scheme: "https", Host: address, RawQuery: q.Encode()}
+	to := &url.URL{Scheme: "https", Host: address, Path: "/", RawQuery: q.Encode()}
 	s.forward(w, r, to.JoinPath("containerLogs", pod.Namespace, pod.Name, container), s.toNodes, s.Token())
 	return nil
 }
