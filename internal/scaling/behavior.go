@@ -49,14 +49,19 @@ func (s *Step) UnmarshalText(text []byte) (err error) {
 
 // String is what ParseStep reads.
 func (s Step) String() string {
-	period := s.Period.String()
-	if trimmed, ok := strings.CutSuffix(period, "m0s"); ok {
-		period = trimmed + "m"
-	}
 	if s.Pods > 0 {
-		return fmt.Sprintf("%d/%s", s.Pods, period)
+		return fmt.Sprintf("%d/%s", s.Pods, short(s.Period))
 	}
-	return fmt.Sprintf("%d%%/%s", s.Percent, period)
+	return fmt.Sprintf("%d%%/%s", s.Percent, short(s.Period))
+}
+
+// short writes 1m for 1m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if trimmed, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = trimmed + "m"
+	}
+	return text
 }
 
 // highest is how many replicas the steps allow now; the most generous step holds.

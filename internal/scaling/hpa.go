@@ -28,7 +28,7 @@ func takeCensus(pods []Pod, s Signal, now time.Time) census {
 			c.ignored++
 		case !ok:
 			c.missing++
-		case s.CPU && starting(p, sample, now):
+		case s.CPU && starting(p, sample, s.Window, now):
 			c.ignored++
 		default:
 			c.values[p.Name] = sample.Value
@@ -37,14 +37,14 @@ func takeCensus(pods []Pod, s Signal, now time.Time) census {
 	return c
 }
 
-// starting tells whether a pod's CPU is that of its start: in its first five minutes, while it is not ready or its sample is older
-// than its readiness; later, only if it has never been ready since shortly after its start.
-func starting(p Pod, s Sample, now time.Time) bool {
+// starting tells whether a pod's CPU is that of its start: in its first five minutes, while it is not ready or the window of its
+// sample began before it was; later, only if it has never been ready since shortly after its start.
+func starting(p Pod, s Sample, window time.Duration, now time.Time) bool {
 	if p.Started.IsZero() {
 		return true
 	}
 	if now.Before(p.Started.Add(cpuInitialization)) {
-		return !p.Ready || s.At.Before(p.Since)
+		return !p.Ready || s.At.Before(p.Since.Add(window))
 	}
 	return !p.Ready && p.Since.Before(p.Started.Add(readinessDelay))
 }
@@ -57,10 +57,15 @@ func (c census) sum() float64 {
 	return total
 }
 
-// complete tells whether every pod was measured.
-func (c census) complete() bool { return c.missing == 0 }
+// proposal is what one signal asks for.
+type proposal struct {
+	desired int
+	ratio   float64 // of what was measured to the target
+	assumed float64 // the same, with the pods that were not measured; what counts
+	unseen  int     // pods that were not measured
+}
 
-// recommend is the Kubernetes HPA v2 rule for a value per pod, as in
+// propose is the Kubernetes HPA v2 rule for a value per pod, as in
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details:
 //
 //	ratio   = mean of the pods' values ÷ target
@@ -68,15 +73,16 @@ func (c census) complete() bool { return c.missing == 0 }
 //
 // Pods without a value are assumed to be at the target when the rest would scale down, and at 0 when it would scale up; pods that
 // start count as 0 when it would scale up. If that brings the ratio within the tolerance, or turns its direction, nothing changes.
-func (c census) recommend(current int, target, tolerance float64) (desired int, ratio float64) {
+func (c census) propose(current int, target, tolerance float64) proposal {
 	n := len(c.values)
-	ratio = c.sum() / float64(n) / target
+	ratio := c.sum() / float64(n) / target
+	p := proposal{desired: current, ratio: ratio, assumed: ratio}
 	up := ratio > 1
 	if c.missing == 0 && (c.ignored == 0 || !up) {
-		if within(ratio, tolerance) {
-			return current, ratio
+		if !within(ratio, tolerance) {
+			p.desired = ceil(ratio * float64(n))
 		}
-		return ceil(ratio * float64(n)), ratio
+		return p
 	}
 	sum, count := c.sum(), n+c.missing
 	if up {
@@ -84,18 +90,18 @@ func (c census) recommend(current int, target, tolerance float64) (desired int, 
 	} else {
 		sum += float64(c.missing) * target
 	}
-	assumed := sum / float64(count) / target
-	if within(assumed, tolerance) || (assumed > 1) != up {
-		return current, ratio
+	p.assumed, p.unseen = sum/float64(count)/target, count-n
+	if within(p.assumed, tolerance) || (p.assumed > 1) != up {
+		return p
 	}
-	desired = ceil(assumed * float64(count))
-	if (desired > current) != up {
-		return current, ratio
+	if desired := ceil(p.assumed * float64(count)); (desired > current) == up {
+		p.desired = desired
 	}
-	return desired, ratio
+	return p
 }
 
-func within(ratio, tolerance float64) bool { return math.Abs(ratio-1) <= tolerance }
+func within(ratio, tolerance float64) bool { return 1-tolerance <= ratio && ratio <= 1+tolerance }
 
-// ceil rounds up, but not for the dust of floating point: 3×1.1÷1.1 is 3.
-func ceil(x float64) int { return int(math.Ceil(x - 1e-9)) }
+// ceil rounds up, but not for the dust of floating point: 3×1.1÷1.1 is 3. What no int32 can hold, as the API's replicas are, is
+// the most that one can.
+func ceil(x float64) int { return int(math.Ceil(min(x, math.MaxInt32) - 1e-9)) }

@@ -38,6 +38,14 @@ type Signal struct {
 	Samples map[string]Sample // by pod name
 	Err     error             // why there are no samples at all; wraps one of the errors above
 	CPU     bool              // CPU that a pod uses to start says nothing of its load, so its first minutes are looked at closely
+	Window  time.Duration     // that a sample looks back over, from its At
+}
+
+// Offered is the load that came to all replicas together, in requests per second, as the dispatcher counts it: also while there is
+// no replica.
+type Offered struct {
+	Rate float64
+	Err  error // why it is not known; wraps one of the errors above
 }
 
 // Observation is the world at one tick.
@@ -46,6 +54,7 @@ type Observation struct {
 	RollingOut bool // a roll-out is going on: pods are few or many for reasons other than load
 	Pods       []Pod
 	Signals    []Signal
+	Offered    Offered
 }
 
 // Hold says why a policy does not act although load might ask for it.

@@ -30,16 +30,15 @@ func (t Target) Memory() time.Duration {
 
 // String names the policy and its settings.
 func (t Target) String() string {
-	return fmt.Sprintf("target %d..%d, tolerance %.0f%%, windows up %v, down %v, steps up %v, down %v",
-		t.Min, t.Max, 100*t.Tolerance, t.UpWindow, t.DownWindow, t.UpSteps, t.DownSteps)
+	return fmt.Sprintf("target %d..%d, tolerance %.3g%%, up %s after %v, down %s after %v",
+		t.Min, t.Max, 100*t.Tolerance, join(t.UpSteps), t.UpWindow, join(t.DownSteps), t.DownWindow)
 }
 
 // Decide is the HPA's tick.
 func (t Target) Decide(past []Decision, o Observation, now time.Time) Decision {
 	d := Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas}
-	if o.Replicas == 0 && t.Min > 0 {
-		d.Hold, d.Reason = HoldPaused, "somebody scaled to 0: paused until scaled up again"
-		return d
+	if o.Replicas == 0 {
+		return t.atZero(d, o.Offered)
 	}
 	if o.Replicas < t.Min || o.Replicas > t.Max {
 		d.To = min(max(o.Replicas, t.Min), t.Max)
@@ -48,10 +47,10 @@ func (t Target) Decide(past []Decision, o Observation, now time.Time) Decision {
 	}
 	v := t.view(o, now)
 	if v.measured == 0 {
-		d.Hold, d.Reason = v.hold(), strings.Join(v.faults, "; ")
+		d.Hold, d.Reason = holdOf(v.cause), strings.Join(v.faults, "; ")
 		return d
 	}
-	d.Recommended, d.Reason = v.recommended, v.reason
+	d.Recommended, d.Reason = t.last(v, o)
 	t.settle(&d, v, o, past, now)
 	return d
 }
@@ -68,8 +67,11 @@ func (t Target) settle(d *Decision, v view, o Observation, past []Decision, now 
 		}
 	}
 	d.To = stabilize(d.Recommended, d.From, past, now, t.UpWindow, t.DownWindow)
-	if d.To != d.Recommended && d.To >= d.From && d.Recommended < d.From {
-		d.Reason += fmt.Sprintf("; down only when that has held for %v", t.DownWindow)
+	switch {
+	case d.To > d.Recommended:
+		d.Reason += fmt.Sprintf("; %d wanted, down only when that has held for %s", d.Recommended, short(t.DownWindow))
+	case d.To < d.Recommended:
+		d.Reason += fmt.Sprintf("; %d wanted, up only when that has held for %s", d.Recommended, short(t.UpWindow))
 	}
 	d.To = t.limit(d, past, now)
 }
@@ -108,6 +110,7 @@ type view struct {
 	recommended int
 	reason      string
 	measured    int      // signals that could be used
+	unanswered  bool     // no pod answers any request, and every pod says so
 	faults      []string // what is missing, in words
 	cause       error    // of the first signal that could not be used
 }
@@ -117,7 +120,7 @@ func (t Target) view(o Observation, now time.Time) view {
 	v := view{recommended: -1}
 	var reasons []string
 	for _, s := range o.Signals {
-		desired, reason, err := t.ask(&v, s, o, now)
+		c, err := s.census(o.Pods, now)
 		if err != nil {
 			v.faults = append(v.faults, fmt.Sprintf("%s: %v", s.Name, err))
 			if v.cause == nil {
@@ -125,10 +128,15 @@ func (t Target) view(o Observation, now time.Time) view {
 			}
 			continue
 		}
+		if c.missing > 0 {
+			v.faults = append(v.faults, fmt.Sprintf("%s: %d of %d pods missing", s.Name, c.missing, len(o.Pods)))
+		}
 		v.measured++
-		reasons = append(reasons, reason)
-		if desired > v.recommended {
-			v.recommended = desired
+		v.unanswered = v.unanswered || !s.CPU && c.missing == 0 && c.sum() == 0
+		p := c.propose(o.Replicas, s.Target, t.Tolerance)
+		reasons = append(reasons, s.describe(c, p))
+		if p.desired > v.recommended {
+			v.recommended = p.desired
 			// The signal that decides is told first.
 			reasons[0], reasons[len(reasons)-1] = reasons[len(reasons)-1], reasons[0]
 		}
@@ -137,44 +145,46 @@ func (t Target) view(o Observation, now time.Time) view {
 	return v
 }
 
-func (t Target) ask(v *view, s Signal, o Observation, now time.Time) (desired int, reason string, err error) {
+// census takes stock of the pods, if the signal can be used at all.
+func (s Signal) census(pods []Pod, now time.Time) (census, error) {
 	if s.Err != nil {
-		return 0, "", s.Err
+		return census{}, s.Err
 	}
 	if !(s.Target > 0) || math.IsInf(s.Target, 0) {
-		return 0, "", fmt.Errorf("%w: its target is %v", ErrInvalid, s.Target)
+		return census{}, fmt.Errorf("%w: its target is %v", ErrInvalid, s.Target)
 	}
 	for pod, sample := range s.Samples {
 		if !(sample.Value >= 0) || math.IsInf(sample.Value, 0) {
-			return 0, "", fmt.Errorf("%w: %s has %v", ErrInvalid, pod, sample.Value)
+			return census{}, fmt.Errorf("%w: %s has %v", ErrInvalid, pod, sample.Value)
 		}
 	}
-	c := takeCensus(o.Pods, s, now)
+	c := takeCensus(pods, s, now)
 	if len(c.values) == 0 {
-		return 0, "", fmt.Errorf("%w of any of %d pods", ErrNoData, len(o.Pods))
+		return census{}, fmt.Errorf("%w of any of %d pods", ErrNoData, len(pods))
 	}
-	if !c.complete() {
-		v.faults = append(v.faults, fmt.Sprintf("%s: %d of %d pods missing", s.Name, c.missing, len(o.Pods)))
-	}
-	desired, ratio := c.recommend(o.Replicas, s.Target, t.Tolerance)
-	return desired, s.describe(c.sum()/float64(len(c.values)), ratio), nil
+	return c, nil
 }
 
 // describe says what was seen, in the signal's units.
-func (s Signal) describe(mean, ratio float64) string {
-	if s.CPU {
-		return fmt.Sprintf("%s %.0f%% of the request, target %.0f%% (%.2f×)", s.Name, 100*mean, 100*s.Target, ratio)
+func (s Signal) describe(c census, p proposal) string {
+	mean := c.sum() / float64(len(c.values))
+	ratio := fmt.Sprintf("%.3g×", p.ratio)
+	if p.unseen > 0 {
+		ratio += fmt.Sprintf(", %.3g× with the %d not measured", p.assumed, p.unseen)
 	}
-	return fmt.Sprintf("%s %.3g/s per replica, target %.3g/s (%.2f×)", s.Name, mean, s.Target, ratio)
+	if s.CPU {
+		return fmt.Sprintf("%s %.0f%% of the request, target %.0f%% (%s)", s.Name, 100*mean, 100*s.Target, ratio)
+	}
+	return fmt.Sprintf("%s %.3g/s per replica, target %.3g/s (%s)", s.Name, mean, s.Target, ratio)
 }
 
-// hold is the reason to do nothing when no signal could be used.
-func (v view) hold() Hold {
+// holdOf is the reason to do nothing when that is all that is known.
+func holdOf(err error) Hold {
 	for _, kind := range []struct {
 		err  error
 		hold Hold
 	}{{ErrFailed, HoldFailed}, {ErrStale, HoldStale}, {ErrInvalid, HoldInvalid}} {
-		if errors.Is(v.cause, kind.err) {
+		if errors.Is(err, kind.err) {
 			return kind.hold
 		}
 	}
