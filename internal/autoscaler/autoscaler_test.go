@@ -210,7 +210,7 @@ func TestHoldsAndGoesOn(t *testing.T) {
 		"Prometheus is away":     {fmt.Errorf("%w: connection refused", scaling.ErrFailed), nil, scaling.HoldFailed, 2},
 		"it knows nothing":       {nil, nil, scaling.HoldNoData, 0},
 		"what it knows is old":   {nil, map[string]float64{"requests": 99, "capacity": 10, "cpu": 9, "age": 60}, scaling.HoldStale, 0},
-		"the capacity is zero":   {nil, map[string]float64{"requests": 99, "capacity": 0, "age": 1}, scaling.HoldInvalid, 0},
+		"the capacity is zero":   {nil, map[string]float64{"requests": 99, "capacity": 0, "age": 1}, scaling.HoldNoData, 0},
 		"no capacity and no cpu": {nil, map[string]float64{"requests": 99, "age": 1}, scaling.HoldNoData, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,11 +63,17 @@ func (s *Service) measuredTarget(ctx context.Context) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("capacity of the replicas: %w", err)
 	}
-	sum := 0.0
+	sum, measured := 0.0, 0
 	for _, c := range capacity {
-		sum += c.Value
+		if c.Value > 0 { // a pod that starts has not measured itself yet
+			sum += c.Value
+			measured++
+		}
 	}
-	return s.o.TargetShare * sum / float64(len(capacity)), nil
+	if measured == 0 {
+		return 0, fmt.Errorf("%w: no replica has measured its capacity yet", scaling.ErrNoData)
+	}
+	return s.o.TargetShare * sum / float64(measured), nil
 }
 
 // cpu is the CPU that each pod uses, as a share of what it requests.

@@ -26,11 +26,12 @@ type Demo struct {
 }
 
 // profile is the load in multiples of what one replica can do: half of it, up to four times it, and back, over three minutes. It
-// climbs, as the load of many users does: no system has replicas for a step that it could not foresee.
+// doubles in equal times, as the load of a service that gets known does: a policy that looks at the last seconds can follow a growth
+// that is steady for its size, and none has replicas for a step that it could not foresee.
 func profile(capacity float64) string {
-	low, high := 0.5*capacity, 4*capacity
-	return fmt.Sprintf("constant:%.2f/20s ramp:%.2f..%.2f/60s constant:%.2f/35s ramp:%.2f..%.2f/20s constant:%.2f/45s",
-		low, low, high, high, high, low, low)
+	at := func(multiple float64) string { return fmt.Sprintf("%.2f", multiple*capacity) }
+	return fmt.Sprintf("constant:%s/10s ramp:%[1]s..%[2]s/35s ramp:%[2]s..%[3]s/35s ramp:%[3]s..%[4]s/35s constant:%[4]s/15s ramp:%[4]s..%[1]s/15s constant:%[1]s/35s",
+		at(0.5), at(1), at(2), at(4))
 }
 
 // Demo drives the system that is up and judges it. The error says what did not hold.

@@ -30,7 +30,12 @@ func scrapeConfig(files fs.FS, kubeconfig, token, ca string) ([]byte, error) {
 func replaceCredentials(job map[string]any, kubeconfig, token, ca string) {
 	discoveries, _ := job["kubernetes_sd_configs"].([]any)
 	for _, d := range discoveries {
-		d.(map[string]any)["kubeconfig_file"] = kubeconfig
+		discovery := d.(map[string]any)
+		discovery["kubeconfig_file"] = kubeconfig
+		if _, ok := discovery["namespaces"]; ok {
+			// Its own namespace, too, is something that Prometheus knows from its ServiceAccount.
+			discovery["namespaces"] = map[string]any{"names": []string{namespace}}
+		}
 	}
 	if _, ok := job["authorization"]; ok {
 		job["authorization"] = map[string]any{"credentials_file": token}
