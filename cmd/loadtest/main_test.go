@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,11 +17,27 @@ import (
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"loadtest": main}) }
 
+// requests is where a script's environment keeps the channel of requests served.
+const requests = "requests"
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:  "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"served": served},
 		Setup: func(env *testscript.Env) error {
-			server, cluster := httptest.NewServer(http.HandlerFunc(service)), httptest.NewServer(http.HandlerFunc(apiServer))
+			predictions := make(chan struct{}, 100)
+			env.Values[requests] = predictions
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				service(w, r)
+				if r.URL.Path != "/predict" {
+					return
+				}
+				select {
+				case predictions <- struct{}{}:
+				default: // nobody waits for that many
+				}
+			}))
+			cluster := httptest.NewServer(http.HandlerFunc(apiServer))
 			env.Defer(server.Close)
 			env.Defer(cluster.Close)
 			env.Setenv("SERVER", server.URL)
@@ -36,6 +54,15 @@ func TestScripts(t *testing.T) {
 			)
 		},
 	})
+}
+
+// served waits until the server has had so many requests.
+func served(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(strings.Join(args, " "))
+	ts.Check(err)
+	for range n {
+		<-ts.Value(requests).(chan struct{})
+	}
 }
 
 // service plays the dispatcher.

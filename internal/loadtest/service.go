@@ -52,7 +52,7 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 	watcher.Wait()
 
 	scheduled := <-sent
-	s.show(scheduled, inFlight, true)
+	s.show(time.Since(start), inFlight, true)
 	return s.result(start, scheduled), nil
 }
 

@@ -166,6 +166,8 @@ func TestEdgesOfATest(t *testing.T) {
 	refused := func(int) (summary.Kind, time.Duration) { return summary.Connect, time.Millisecond }
 	late := result(t, recorded(3, good), 3*time.Second)
 	late.Early, late.Lag = true, summary.Lag{P99: 40, Max: 1500}
+	early := result(t, recorded(3, good), 3*time.Second, "p99<1s")
+	early.Early = true
 	for name, test := range map[string]struct {
 		result summary.Result
 		says   string
@@ -175,6 +177,7 @@ func TestEdgesOfATest(t *testing.T) {
 		"all failed":      {result(t, recorded(9, refused), 9*time.Second), "No request got a good answer", 2},
 		"no replicas":     {result(t, recorded(9, good), 9*time.Second), "How many replicas there were is not known", 2},
 		"ended early":     {late, "ended early, after 3 s", 2},
+		"early, no miss":  {early, "– Ended early, its objectives kept until then", 2},
 		"sender was late": {late, "it sent 40 ms late at the 99th percentile, 1.5 s at most", 2},
 		"a fifth of 1 s":  {result(t, recorded(1, good), 200*time.Millisecond), "5/s", 2},
 	} {

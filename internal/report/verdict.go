@@ -25,6 +25,8 @@ func judge(r summary.Result) verdict {
 	}
 	detail := fmt.Sprintf("%s of %s, %s lost", plural(r.OK, "good answer"), plural(r.Requests, "request"), count(r.Lost()))
 	switch {
+	case r.Early && missed == 0 && len(r.SLO) > 0:
+		return verdict{"open", "–", "Ended early, its objectives kept until then", detail}
 	case len(r.SLO) == 0:
 		return verdict{"open", "–", "No objective was set", detail}
 	case missed > 0 && len(r.SLO) == 1:

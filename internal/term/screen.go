@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"resnet-autoscaling/internal/summary"
 
@@ -22,7 +23,7 @@ const plainEvery = 5 * time.Second
 type Screen struct {
 	out   io.Writer
 	width func() int // 0: not a terminal
-	drawn int        // lines of the last drawing
+	drawn []string   // the last drawing
 	next  time.Duration
 }
 
@@ -44,7 +45,7 @@ func NewScreen(out io.Writer) *Screen {
 // Update shows a frame: at once on a terminal, else when five seconds have passed since the last, or at the end.
 func (s *Screen) Update(f summary.Frame) {
 	if width := s.width(); width > 0 {
-		s.redraw(Lines(f, width))
+		s.redraw(Lines(f, width), width)
 		return
 	}
 	if f.Elapsed < s.next && !f.Done {
@@ -54,18 +55,27 @@ func (s *Screen) Update(f summary.Frame) {
 	fmt.Fprintln(s.out, Line(f))
 }
 
-func (s *Screen) redraw(lines []string) {
+// redraw draws over the last drawing, which a terminal that has become narrower shows on more lines.
+func (s *Screen) redraw(lines []string, width int) {
 	const up, clearBelow = "\x1b[%dA", "\x1b[J"
 	var b strings.Builder
-	if s.drawn > 0 {
-		fmt.Fprintf(&b, up, s.drawn)
+	if rows := rows(s.drawn, width); rows > 0 {
+		fmt.Fprintf(&b, up, rows)
 	}
 	b.WriteString("\r" + clearBelow)
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
-	s.drawn = len(lines)
+	s.drawn = lines
 	io.WriteString(s.out, b.String())
+}
+
+func rows(lines []string, width int) int {
+	n := 0
+	for _, line := range lines {
+		n += max(1, (utf8.RuneCountInString(line)+width-1)/width)
+	}
+	return n
 }
 
 // Line is a frame in one line.
@@ -85,16 +95,14 @@ func Line(f summary.Frame) string {
 
 // Lines is a frame as a screen of a width, in characters.
 func Lines(f summary.Frame, width int) []string {
-	const label = "  %-10s"
-	lines := []string{
-		bar(f, width-2),
-		fmt.Sprintf(label+"asked %.1f/s   served %.1f/s   in flight %d", "rate", f.Asked, f.Achieved, f.InFlight),
-		fmt.Sprintf(label+"p50 %s   p99 %s   (last 10 s)", "latency", latency(f.P50), latency(f.P99)),
-		fmt.Sprintf(label+"%d sent, %d answered, errors %s", "requests", f.Requests, f.OK, errorText(f.Errors)),
-	}
+	lines := []string{bar(f, width-2)}
+	add := func(label string, items ...string) { lines = append(lines, wrap(label, items, width)...) }
+	add("rate", fmt.Sprintf("asked %.1f/s", f.Asked), fmt.Sprintf("served %.1f/s", f.Achieved), fmt.Sprintf("in flight %d", f.InFlight))
+	add("latency", "p50 "+latency(f.P50), "p99 "+latency(f.P99), "(last 10 s)")
+	add("requests", fmt.Sprintf("%d sent", f.Requests), fmt.Sprintf("%d answered", f.OK), "errors "+errorText(f.Errors))
 	if f.Replicas != nil {
 		cells := strings.Repeat("■", f.Replicas.Ready) + strings.Repeat("□", max(0, f.Replicas.Desired-f.Replicas.Ready))
-		lines = append(lines, fmt.Sprintf(label+"%s  %s", "replicas", replicaText(*f.Replicas), cells))
+		add("replicas", replicaText(*f.Replicas), cells)
 	}
 	for i, line := range lines {
 		if runes := []rune(line); len(runes) >= width {
@@ -104,13 +112,37 @@ func Lines(f summary.Frame, width int) []string {
 	return lines
 }
 
+// wrap lays items out behind a label, on as many lines as the width asks for.
+func wrap(label string, items []string, width int) []string {
+	const gap = "   "
+	indent := fmt.Sprintf("  %-10s", label)
+	line, first := indent, true
+	var lines []string
+	for _, item := range items {
+		switch {
+		case first:
+			line += item
+		case utf8.RuneCountInString(line+gap+item) < width:
+			line += gap + item
+		default:
+			lines = append(lines, line)
+			line = strings.Repeat(" ", len(indent)) + item
+		}
+		first = false
+	}
+	return append(lines, line)
+}
+
 func bar(f summary.Frame, width int) string {
 	left := (f.Duration - f.Elapsed).Round(time.Second)
-	text := fmt.Sprintf(" %v left", max(0, left))
-	if f.Done {
+	text := fmt.Sprintf(" %v left", left)
+	switch {
+	case f.Done:
 		text = " done"
+	case left <= 0:
+		text = " waiting for the last answers"
 	}
-	cells := max(0, width-len(text)-2)
+	cells := max(0, width-utf8.RuneCountInString(text)-2)
 	share := 1.0
 	if f.Duration > 0 {
 		share = min(1, float64(f.Elapsed)/float64(f.Duration))

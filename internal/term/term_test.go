@@ -48,8 +48,27 @@ func TestScreenFitsItsWidth(t *testing.T) {
 				t.Errorf("%d characters on a screen of %d: %q", n, width, line)
 			}
 		}
-		if width == 80 && (!strings.Contains(lines[0], "30s left") || !strings.Contains(lines[4], "2→5  ■■□□□")) {
+		if width == 80 && (!strings.Contains(lines[0], "30s left") || !strings.Contains(lines[4], "2→5   ■■□□□")) {
 			t.Errorf("screen:\n%s", strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestANarrowScreenStillTellsAll(t *testing.T) {
+	screen := strings.Join(term.Lines(frame(30*time.Second), 34), "\n")
+	for _, want := range []string{"asked 20.0/s", "served 19.5/s", "in flight 3", "p99 1.50s", "98 answered", "503 1", "2→5"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q on\n%s", want, screen)
+		}
+	}
+}
+
+func TestTheBarSaysWhatIsLeft(t *testing.T) {
+	late, done := frame(61*time.Second), frame(70*time.Second)
+	done.Done = true
+	for want, f := range map[string]summary.Frame{"45s left": frame(15 * time.Second), "waiting for the last answers": late, "done": done} {
+		if bar := term.Lines(f, 80)[0]; !strings.HasSuffix(bar, " "+want) {
+			t.Errorf("%q, want it to end with %s", bar, want)
 		}
 	}
 }

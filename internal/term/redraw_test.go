@@ -1,0 +1,30 @@
+package term
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/summary"
+)
+
+// A terminal that became narrower shows the last drawing on more lines: all of them are drawn over.
+func TestRedrawAfterAResize(t *testing.T) {
+	var out bytes.Buffer
+	width := 100
+	s := &Screen{out: &out, width: func() int { return width }}
+	f := summary.Frame{Elapsed: time.Second, Duration: time.Minute}
+	s.Update(f)
+	wide := Lines(f, 100)
+	if strings.Contains(out.String(), "A") {
+		t.Errorf("the first drawing goes up: %q", out.String())
+	}
+	out.Reset()
+	width = 40
+	s.Update(f)
+	// The bar of 99 characters takes three lines of 40, the rate's 52 and the requests' 42 two each, the latency's 39 one.
+	if len(wide) != 4 || !strings.HasPrefix(out.String(), "\x1b[8A\r\x1b[J") {
+		t.Errorf("%d lines were drawn, then %q", len(wide), out.String()[:12])
+	}
+}
