@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -62,11 +63,10 @@ func (f *flags) where(client *http.Client) (loadtest.Where, func(context.Context
 		w.Said = said
 	}
 	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
+	var misuse *command.Misuse
 	switch {
-	case err != nil && f.Kubeconfig != "":
-		return w, nil, &command.Misuse{Flag: "--kubeconfig", Value: f.Kubeconfig, Rule: err.Error()}
-	case err != nil && f.Context != "":
-		return w, nil, &command.Misuse{Flag: "--context", Value: f.Context, Rule: err.Error()}
+	case errors.As(err, &misuse):
+		return w, nil, err
 	case err != nil:
 		return w, nil, nil // no cluster is nothing unusual: the service may run without one
 	}
