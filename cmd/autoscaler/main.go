@@ -110,7 +110,7 @@ func (f *flags) service(cluster *kube.Cluster, log *slog.Logger, out io.Writer) 
 		listen = ""
 	}
 	return autoscaler.New(autoscaler.Options{
-		Listen: listen, Policy: f.policy(), Prometheus: metrics, Fresh: prom.Fresh, Deployment: deployment, Elect: f.elect(cluster),
+		Listen: listen, Policy: f.policy(), Prometheus: metrics, Deployment: deployment, Elect: f.elect(cluster),
 		Name: f.Deployment, Namespace: cluster.Namespace(), Container: f.Container, Interval: f.Interval,
 		RateWindow: f.RateWindow, CPUWindow: f.CPUWindow, StaleAfter: f.StaleAfter, StaleCPU: f.StaleCPUAfter,
 		TargetCPU: f.TargetCPU, TargetRPS: f.TargetRPS, TargetShare: 0.7,

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/autoscaler"
-	"resnet-autoscaling/internal/prom"
 	"resnet-autoscaling/internal/scaling"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,22 +95,35 @@ func (m *metricsOf) ByPod(_ context.Context, query string) (map[string]scaling.S
 	}
 	word := "requests"
 	switch {
-	case strings.HasPrefix(query, "time() - "):
-		word = "age"
 	case strings.Contains(query, "inference_capacity_rps"):
 		word = "capacity"
 	case strings.Contains(query, "container_cpu_usage_seconds_total"):
 		word = "cpu"
+	case strings.Contains(query, "dispatcher_arrivals_total"):
+		word = "offered"
 	}
 	value, ok := m.values[word]
 	if !ok {
 		return nil, scaling.ErrNoData
+	}
+	if word == "offered" {
+		return map[string]scaling.Sample{"dispatcher-1": {Value: value / 2}, "dispatcher-2": {Value: value / 2}}, nil
 	}
 	samples := map[string]scaling.Sample{}
 	for i := range m.pods {
 		samples[pod(i)] = scaling.Sample{Value: value, At: time.Now()}
 	}
 	return samples, nil
+}
+
+func (m *metricsOf) RecentByPod(ctx context.Context, query, _ string, limit time.Duration) (map[string]scaling.Sample, error) {
+	samples, err := m.ByPod(ctx, query)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if age := m.values["age"]; err == nil && age > limit.Seconds() {
+		return nil, fmt.Errorf("%w: %v s old", scaling.ErrStale, age)
+	}
+	return samples, err
 }
 
 func (m *metricsOf) set(err error, values map[string]float64) {
@@ -136,7 +148,7 @@ func newLoop(t *testing.T, change func(*autoscaler.Options)) loop {
 	}
 	o := autoscaler.Options{
 		Policy:     scaling.Target{Min: 1, Max: 10, Tolerance: 0.1, UpSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}}},
-		Prometheus: l.metrics, Fresh: prom.Fresh, Deployment: l.cluster, Elect: autoscaler.Alone,
+		Prometheus: l.metrics, Deployment: l.cluster, Elect: autoscaler.Alone,
 		Name: "resnet-inference", Namespace: "default", Container: "resnet", Interval: 5 * time.Second, RateWindow: 30 * time.Second,
 		CPUWindow: time.Minute, StaleAfter: 20 * time.Second, StaleCPU: 45 * time.Second, TargetCPU: 0.7, TargetShare: 0.7,
 		Registry: l.registry, Log: slog.New(slog.NewTextHandler(l.log, nil)),
@@ -207,7 +219,7 @@ func TestHoldsAndGoesOn(t *testing.T) {
 		hold   scaling.Hold
 		failed float64
 	}{
-		"Prometheus is away":     {fmt.Errorf("%w: connection refused", scaling.ErrFailed), nil, scaling.HoldFailed, 2},
+		"Prometheus is away":     {fmt.Errorf("%w: connection refused", scaling.ErrFailed), nil, scaling.HoldFailed, 3},
 		"it knows nothing":       {nil, nil, scaling.HoldNoData, 0},
 		"what it knows is old":   {nil, map[string]float64{"requests": 99, "capacity": 10, "cpu": 9, "age": 60}, scaling.HoldStale, 0},
 		"the capacity is zero":   {nil, map[string]float64{"requests": 99, "capacity": 0, "age": 1}, scaling.HoldNoData, 0},

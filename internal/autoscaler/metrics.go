@@ -1,6 +1,9 @@
 package autoscaler
 
 import (
+	"errors"
+	"math"
+
 	"resnet-autoscaling/internal/scaling"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +24,13 @@ const (
 	sourceKubernetes = "kubernetes"
 )
 
+// Names of signals, as the label of autoscaler_signal.
+const (
+	signalRequests = "requests"
+	signalCPU      = "cpu"
+	signalOffered  = "offered"
+)
+
 func newMetrics(r *prometheus.Registry) *metrics {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(r)
@@ -28,7 +38,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		desired:   f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_desired_replicas", Help: "Replicas that the last decision wants."}),
 		current:   f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_current_replicas", Help: "Replicas that the Deployment asked for at the last tick."}),
 		leader:    f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_leader", Help: "1 while this autoscaler is the one that acts."}),
-		signal:    f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_signal", Help: "Mean per pod of a signal at the last tick that had it; requests per second, CPU as a share of the request."}, []string{"name"}),
+		signal:    f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_signal", Help: "A signal at the last tick, NaN while it is not known: requests per second and CPU as a share of its request, each the mean of the pods; offered: requests per second that come to the dispatchers."}, []string{"name"}),
 		decisions: f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_decisions_total", Help: "Decisions by direction."}, []string{"direction"}),
 		holds:     f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_holds_total", Help: "Ticks at which it held, by reason."}, []string{"reason"}),
 		errors:    f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_poll_errors_total", Help: "Questions that got no answer, by whom they were put to."}, []string{"source"}),
@@ -43,24 +53,28 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	for _, source := range []string{sourcePrometheus, sourceKubernetes} {
 		m.errors.WithLabelValues(source)
 	}
-	for _, name := range []string{"requests", "cpu"} {
-		m.signal.WithLabelValues(name)
+	for _, name := range []string{signalRequests, signalCPU, signalOffered} {
+		m.signal.WithLabelValues(name).Set(math.NaN())
 	}
 	return m
 }
 
-// saw records what the signals said.
+// saw records what the signals said. What is not known is shown as no number, never as the last one.
 func (m *metrics) saw(o scaling.Observation) {
 	m.current.Set(float64(o.Replicas))
 	for _, s := range o.Signals {
-		if s.Err != nil || len(s.Samples) == 0 {
-			continue
-		}
-		sum := 0.0
-		for _, sample := range s.Samples {
-			sum += sample.Value
-		}
-		m.signal.WithLabelValues(s.Name).Set(sum / float64(len(s.Samples)))
+		m.heard(s.Name, s.Mean(o.Pods), s.Err)
+	}
+	m.heard(signalOffered, o.Offered.Rate, o.Offered.Err)
+}
+
+func (m *metrics) heard(name string, value float64, err error) {
+	if err != nil {
+		value = math.NaN()
+	}
+	m.signal.WithLabelValues(name).Set(value)
+	if errors.Is(err, scaling.ErrFailed) {
+		m.errors.WithLabelValues(sourcePrometheus).Inc()
 	}
 }
 

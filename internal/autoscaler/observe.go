@@ -4,105 +4,109 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"resnet-autoscaling/internal/scaling"
 
 	"github.com/prometheus/common/model"
-	"golang.org/x/sync/errgroup"
 )
 
-// queries are what is asked of Prometheus, one series per pod each.
-type queries struct{ requests, requestsAge, capacity, cpu, cpuAge string }
+// series are what is asked of Prometheus about: each counts per pod.
+type series struct{ requests, capacity, cpu, arrivals string }
 
-func (o Options) queries() queries {
+func (o Options) series() series {
 	pods := fmt.Sprintf("namespace=%q,pod=~%q", o.Namespace, regexp.QuoteMeta(o.Name)+"-.*")
-	// Docker as minikube runs it leaves the container label empty (kubernetes/minikube#16742); elsewhere the sum over the pod has an
-	// empty one too, and max takes it once.
-	cpu := fmt.Sprintf("container_cpu_usage_seconds_total{%s,container=~%q}", pods, regexp.QuoteMeta(o.Container)+"|")
-	requests := fmt.Sprintf("inference_requests_total{%s}", pods)
-	return queries{
-		requests:    fmt.Sprintf("sum by (pod) (rate(%s[%s]))", requests, model.Duration(o.RateWindow)),
-		requestsAge: fmt.Sprintf("time() - max by (pod) (timestamp(%s))", requests),
-		capacity:    fmt.Sprintf("max by (pod) (inference_capacity_rps{%s})", pods),
-		cpu:         fmt.Sprintf("max by (pod) (rate(%s[%s]))", cpu, model.Duration(o.CPUWindow)),
-		cpuAge:      fmt.Sprintf("time() - max by (pod) (timestamp(%s))", cpu),
+	return series{
+		requests: fmt.Sprintf("inference_requests_total{%s}", pods),
+		capacity: fmt.Sprintf("inference_capacity_rps{%s}", pods),
+		// Docker as minikube runs it leaves the container label empty (kubernetes/minikube#16742); elsewhere the sum over the pod has
+		// an empty one too, and the largest of a pod's series is one of the two.
+		cpu:      fmt.Sprintf("container_cpu_usage_seconds_total{%s,container=~%q}", pods, regexp.QuoteMeta(o.Container)+"|"),
+		arrivals: fmt.Sprintf("dispatcher_arrivals_total{namespace=%q}", o.Namespace),
 	}
 }
 
-// observe looks at the cluster, and asks for both signals at once. Only the cluster is needed: what Prometheus lacks is part of the
+// observe looks at the cluster, and asks for all signals at once. Only the cluster is needed: what Prometheus lacks is part of the
 // observation.
 func (s *Service) observe(ctx context.Context) (scaling.Observation, error) {
 	fleet, err := s.o.Deployment.Fleet(ctx)
 	if err != nil {
 		return scaling.Observation{}, err
 	}
-	var asking errgroup.Group
+	var asking sync.WaitGroup
 	var requests, cpu scaling.Signal
-	asking.Go(func() error { requests = s.requests(ctx); return nil })
-	asking.Go(func() error { cpu = s.cpu(ctx, fleet); return nil })
-	_ = asking.Wait() // each signal carries its own error
+	var offered scaling.Offered
+	asking.Go(func() { requests = s.requests(ctx, fleet) })
+	asking.Go(func() { cpu = s.cpu(ctx, fleet) })
+	asking.Go(func() { offered = s.offered(ctx) })
+	asking.Wait()
 	return scaling.Observation{
-		Replicas: fleet.Replicas, RollingOut: fleet.RollingOut, Pods: fleet.Pods, Signals: []scaling.Signal{requests, cpu},
+		Replicas: fleet.Replicas, RollingOut: fleet.RollingOut, Pods: fleet.Pods, Signals: []scaling.Signal{requests, cpu}, Offered: offered,
 	}, nil
 }
 
-// requests is the rate of requests that each pod answers.
-func (s *Service) requests(ctx context.Context) scaling.Signal {
-	signal := scaling.Signal{Name: "requests", Target: s.o.TargetRPS}
-	signal.Samples, signal.Err = s.ask(ctx, s.queries.requests, s.queries.requestsAge, s.o.StaleAfter)
+// requests is the rate of requests that reach each pod, whatever becomes of them.
+func (s *Service) requests(ctx context.Context, fleet scaling.Fleet) scaling.Signal {
+	signal := scaling.Signal{Name: signalRequests, Target: s.o.TargetRPS, Window: s.o.RateWindow}
+	signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter)
 	if signal.Err == nil && signal.Target == 0 {
-		signal.Target, signal.Err = s.measuredTarget(ctx)
+		signal.Target, signal.Err = s.measuredTarget(ctx, fleet)
 	}
 	return signal
 }
 
-// measuredTarget is the replicas' share of the capacity that they measured themselves, on average.
-func (s *Service) measuredTarget(ctx context.Context) (float64, error) {
-	capacity, err := s.o.Prometheus.ByPod(ctx, s.queries.capacity)
+// measuredTarget is a share of the capacity that the replicas measured themselves, on average. One that has not yet says 0.
+func (s *Service) measuredTarget(ctx context.Context, fleet scaling.Fleet) (float64, error) {
+	capacity, err := s.o.Prometheus.ByPod(ctx, "max by (pod) ("+s.series.capacity+")")
 	if err != nil {
 		return 0, fmt.Errorf("capacity of the replicas: %w", err)
 	}
-	sum, measured := 0.0, 0
-	for _, c := range capacity {
-		if c.Value > 0 { // a pod that starts has not measured itself yet
-			sum += c.Value
-			measured++
+	sum, n := 0.0, 0
+	for _, pod := range fleet.Pods {
+		if c := capacity[pod.Name].Value; c > 0 {
+			sum, n = sum+c, n+1
 		}
 	}
-	if measured == 0 {
-		return 0, fmt.Errorf("%w: no replica has measured its capacity yet", scaling.ErrNoData)
+	if n == 0 {
+		return 0, fmt.Errorf("capacity of the replicas: %w: none of %d pods has measured it", scaling.ErrNoData, len(fleet.Pods))
 	}
-	return s.o.TargetShare * sum / float64(measured), nil
+	return s.o.TargetShare * sum / float64(n), nil
 }
 
 // cpu is the CPU that each pod uses, as a share of what it requests.
 func (s *Service) cpu(ctx context.Context, fleet scaling.Fleet) scaling.Signal {
-	signal := scaling.Signal{Name: "cpu", Target: s.o.TargetCPU, CPU: true}
-	used, err := s.ask(ctx, s.queries.cpu, s.queries.cpuAge, s.o.StaleCPU)
+	signal := scaling.Signal{Name: signalCPU, Target: s.o.TargetCPU, CPU: true, Window: s.o.CPUWindow}
+	used, err := s.rate(ctx, "max", s.series.cpu, s.o.CPUWindow, s.o.StaleCPU)
 	if err != nil {
 		signal.Err = err
 		return signal
 	}
+	if len(fleet.Pods) > 0 && len(fleet.CPURequests) == 0 {
+		signal.Err = fmt.Errorf("%w: no pod requests CPU, so that there is nothing to be a share of; set resources.requests.cpu", scaling.ErrNoData)
+		return signal
+	}
 	signal.Samples = map[string]scaling.Sample{}
 	for pod, sample := range used {
-		request, known := fleet.CPURequests[pod]
-		if !known {
-			continue // gone since, or without a request to be a share of
+		if request := fleet.CPURequests[pod]; request > 0 { // else gone since, or without a request
+			signal.Samples[pod] = scaling.Sample{Value: sample.Value / request, At: sample.At}
 		}
-		signal.Samples[pod] = scaling.Sample{Value: sample.Value / request, At: sample.At}
 	}
 	return signal
 }
 
-func (s *Service) ask(ctx context.Context, query, age string, limit time.Duration) (map[string]scaling.Sample, error) {
-	samples, err := s.o.Prometheus.ByPod(ctx, query)
-	if err != nil {
-		return nil, err
+// offered is the rate at which requests come in, as all dispatchers together count it.
+func (s *Service) offered(ctx context.Context) scaling.Offered {
+	arrivals, err := s.rate(ctx, "sum", s.series.arrivals, s.o.RateWindow, s.o.StaleAfter)
+	o := scaling.Offered{Err: err}
+	for _, sample := range arrivals {
+		o.Rate += sample.Value
 	}
-	ages, err := s.o.Prometheus.ByPod(ctx, age)
-	if err != nil {
-		return nil, fmt.Errorf("age of the samples: %w", err)
-	}
-	return s.o.Fresh(samples, ages, limit)
+	return o
+}
+
+// rate is how fast a counter grows per second, of several series of a pod their sum or their max.
+func (s *Service) rate(ctx context.Context, of, series string, window, limit time.Duration) (map[string]scaling.Sample, error) {
+	query := fmt.Sprintf("%s by (pod) (rate(%s[%s]))", of, series, model.Duration(window))
+	return s.o.Prometheus.RecentByPod(ctx, query, series, limit)
 }

@@ -17,10 +17,10 @@ import (
 // Prometheus answers queries with one value per pod. Errors wrap those of package scaling.
 type Prometheus interface {
 	ByPod(ctx context.Context, query string) (map[string]scaling.Sample, error)
+	// RecentByPod dates the values by the newest sample of the series that the query is over, and leaves out pods where that is older
+	// than limit.
+	RecentByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
 }
-
-// Fresh drops samples that are too old and dates the others by their measurement; see prom.Fresh.
-type Fresh func(samples, ages map[string]scaling.Sample, limit time.Duration) (map[string]scaling.Sample, error)
 
 // Deployment is what is scaled.
 type Deployment interface {
@@ -43,7 +43,6 @@ type Options struct {
 	Listen     string // "": no server, as for a single decision
 	Policy     scaling.Policy
 	Prometheus Prometheus
-	Fresh      Fresh
 	Deployment Deployment
 	Elect      Elect
 

@@ -3,7 +3,6 @@ package autoscaler
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -19,7 +18,7 @@ import (
 // Service is one autoscaler.
 type Service struct {
 	o       Options
-	queries queries
+	series  series
 	metrics *metrics
 	server  *httpserve.Server // nil where there is no Listen
 
@@ -36,7 +35,7 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, queries: o.queries(), metrics: newMetrics(o.Registry)}
+	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry)}
 	if o.Listen == "" {
 		return s, nil
 	}
@@ -95,11 +94,6 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 		return scaling.Decision{}, err
 	}
 	s.metrics.saw(o)
-	for _, signal := range o.Signals {
-		if errors.Is(signal.Err, scaling.ErrFailed) {
-			s.metrics.errors.WithLabelValues(sourcePrometheus).Inc()
-		}
-	}
 	d := s.decide(ctx, o, begin)
 	err = s.apply(ctx, &d)
 	s.remember(d)

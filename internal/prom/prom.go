@@ -88,24 +88,41 @@ func explain(err error) error {
 	return err
 }
 
-// Fresh drops the samples of pods whose newest measurement is older than limit, and dates the others by their measurement instead of
-// the evaluation. ages is how old each pod's newest measurement was, in seconds. The error wraps scaling.ErrStale where none is left.
-func Fresh(samples, ages map[string]scaling.Sample, limit time.Duration) (map[string]scaling.Sample, error) {
-	fresh := map[string]scaling.Sample{}
-	youngest := time.Duration(math.MaxInt64)
+// RecentByPod is ByPod for a query over series, whose samples are dated by the newest one of the pod's series, and leaves out pods
+// where that is older than limit. The error wraps scaling.ErrStale where none is left. All is by Prometheus' own clock.
+func (c *Client) RecentByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
+	samples, err := c.ByPod(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	ages, err := c.ByPod(ctx, fmt.Sprintf("time() - max by (pod) (timestamp(%s))", series))
+	if err != nil {
+		return nil, fmt.Errorf("age of the samples: %w", err)
+	}
+	return fresh(samples, ages, limit)
+}
+
+// fresh drops the samples of pods whose newest measurement is older than limit, and dates the others by their measurement instead of
+// the evaluation. ages is how old each pod's newest measurement was, in seconds.
+func fresh(samples, ages map[string]scaling.Sample, limit time.Duration) (map[string]scaling.Sample, error) {
+	kept := map[string]scaling.Sample{}
+	youngest := math.Inf(1)
 	for pod, s := range samples {
 		age, ok := ages[pod]
 		if !ok {
 			continue // it vanished between the two queries
 		}
-		old := time.Duration(age.Value * float64(time.Second))
-		youngest = min(youngest, old)
-		if old <= limit {
-			fresh[pod] = scaling.Sample{Value: s.Value, At: s.At.Add(-old)}
+		youngest = min(youngest, age.Value)
+		if age.Value <= limit.Seconds() {
+			kept[pod] = scaling.Sample{Value: s.Value, At: s.At.Add(-time.Duration(age.Value * float64(time.Second)))}
 		}
 	}
-	if len(fresh) == 0 {
-		return nil, fmt.Errorf("%w: the newest sample is %v old, the limit is %v", scaling.ErrStale, youngest.Round(time.Second), limit)
+	switch {
+	case len(kept) > 0:
+		return kept, nil
+	case math.IsInf(youngest, 0):
+		return nil, fmt.Errorf("%w: the series ended while they were asked for", scaling.ErrNoData)
+	default:
+		return nil, fmt.Errorf("%w: the newest sample is %.3g s old, the limit is %v", scaling.ErrStale, youngest, limit)
 	}
-	return fresh, nil
 }

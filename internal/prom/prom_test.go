@@ -77,17 +77,45 @@ func TestFourDifferentThings(t *testing.T) {
 	}
 }
 
-func TestFreshness(t *testing.T) {
-	now := time.Unix(1000, 0)
-	sample := func(v float64) scaling.Sample { return scaling.Sample{Value: v, At: now} }
-	samples := map[string]scaling.Sample{"a": sample(7), "b": sample(8), "gone": sample(9)}
-	ages := map[string]scaling.Sample{"a": sample(5), "b": sample(21)}
-	got, err := prom.Fresh(samples, ages, 20*time.Second)
-	if want := (scaling.Sample{Value: 7, At: now.Add(-5 * time.Second)}); err != nil || len(got) != 1 || got["a"] != want {
-		t.Errorf("%v, %v: want a alone, measured 5 s ago", got, err)
+// playing plays a Prometheus whose clock stands at 1000 s, by query.
+func playing(t *testing.T, answers map[string]string) *prom.Client {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, ok := answers[r.FormValue("query")]
+		if !ok {
+			t.Errorf("asked %q", r.FormValue("query"))
+		}
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return client(t, s.URL)
+}
+
+func TestRecentByPod(t *testing.T) {
+	const rate, age = "rate(m[30s])", "time() - max by (pod) (timestamp(m))"
+	values := vector(`{"metric":{"pod":"a"},"value":[1000,"7"]}`, `{"metric":{"pod":"b"},"value":[1000,"8"]}`, `{"metric":{"pod":"gone"},"value":[1000,"9"]}`)
+	for name, c := range map[string]struct {
+		ages string
+		want error
+		word string
+	}{
+		"all are old":       {vector(`{"metric":{"pod":"a"},"value":[1000,"99"]}`, `{"metric":{"pod":"b"},"value":[1000,"21"]}`), scaling.ErrStale, "21 s old, the limit is 20s"},
+		"older than can be": {vector(`{"metric":{"pod":"a"},"value":[1000,"1e300"]}`), scaling.ErrStale, "the limit is 20s"},
+		"gone meanwhile":    {vector(), scaling.ErrNoData, "age of the samples"},
+		"others only":       {vector(`{"metric":{"pod":"c"},"value":[1000,"1"]}`), scaling.ErrNoData, "ended"},
+		"from the future":   {vector(`{"metric":{"pod":"a"},"value":[1000,"-5"]}`), scaling.ErrInvalid, "-5"},
+		"age is an error":   {`{"status":"error","errorType":"execution","error":"too much"}`, scaling.ErrFailed, "too much"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := playing(t, map[string]string{rate: values, age: c.ages}).RecentByPod(t.Context(), rate, "m", 20*time.Second)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.word) {
+				t.Errorf("%v, want %v and a word on %q", err, c.want, c.word)
+			}
+		})
 	}
-	if _, err := prom.Fresh(samples, map[string]scaling.Sample{"b": sample(21)}, 20*time.Second); !errors.Is(err, scaling.ErrStale) || !strings.Contains(err.Error(), "21s old") {
-		t.Errorf("all are old: %v", err)
+	ages := vector(`{"metric":{"pod":"a"},"value":[1000,"20"]}`, `{"metric":{"pod":"b"},"value":[1000,"20.001"]}`)
+	got, err := playing(t, map[string]string{rate: values, age: ages}).RecentByPod(t.Context(), rate, "m", 20*time.Second)
+	if want := (scaling.Sample{Value: 7, At: time.Unix(980, 0)}); err != nil || len(got) != 1 || got["a"].Value != 7 || !got["a"].At.Equal(want.At) {
+		t.Errorf("%v, %v: want a alone, measured 20 s ago", got, err)
 	}
 }
 
@@ -104,9 +132,13 @@ func TestRealPrometheus(t *testing.T) {
 	const series = `inference_requests_total{namespace="default",pod=~"resnet-inference-.*"}`
 	// Until the window is full, rate() divides what it saw by all of it.
 	eventually(t, c, "sum by (pod) (rate("+series+"[10s])) > 10 < 14")
-	age := eventually(t, c, "time() - max by (pod) (timestamp("+series+"))")
-	if got := age["resnet-inference-1"].Value; got < 0 || got > 20 {
-		t.Errorf("the newest sample is %v s old", got)
+	const rate = "sum by (pod) (rate(" + series + "[10s]))"
+	recent, err := c.RecentByPod(t.Context(), rate, series, time.Minute)
+	if err != nil || len(recent) != 1 || time.Since(recent["resnet-inference-1"].At) > time.Minute {
+		t.Errorf("%v, %v", recent, err)
+	}
+	if _, err := c.RecentByPod(t.Context(), rate, series, 0); !errors.Is(err, scaling.ErrStale) {
+		t.Errorf("older than nothing: %v", err)
 	}
 	if _, err := c.ByPod(t.Context(), `absent_metric{pod="x"}`); !errors.Is(err, scaling.ErrNoData) {
 		t.Errorf("a metric that is not there: %v", err)

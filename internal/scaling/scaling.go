@@ -41,6 +41,17 @@ type Signal struct {
 	Window  time.Duration     // that a sample looks back over, from its At
 }
 
+// Mean is the mean value of the pods that have one; not a number where none has.
+func (s Signal) Mean(pods []Pod) float64 {
+	sum, n := 0.0, 0
+	for _, p := range pods {
+		if sample, ok := s.Samples[p.Name]; ok {
+			sum, n = sum+sample.Value, n+1
+		}
+	}
+	return sum / float64(n)
+}
+
 // Offered is the load that came to all replicas together, in requests per second, as the dispatcher counts it: also while there is
 // no replica.
 type Offered struct {
