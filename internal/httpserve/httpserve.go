@@ -4,6 +4,7 @@ package httpserve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,8 @@ const (
 type Options struct {
 	// Listen is the TCP address to bind, such as ":8000"; port 0 takes a free one.
 	Listen string
+	// TLS makes the server speak https; nil: plain http.
+	TLS *tls.Config
 	// Routes adds the service's own routes. Probes, /metrics, 404 and 405 are there already.
 	Routes func(chi.Router)
 	// Headers adds headers to every answer, probes and errors included; may be nil.
@@ -91,10 +94,11 @@ func (s *Server) Run(ctx context.Context) error {
 		WriteTimeout:      headerTimeout + 2*bodyTimeout + s.o.RequestTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		TLSConfig:         s.o.TLS,
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(s.listener) }()
+	go func() { failed <- s.serve(server) }()
 	s.o.Log.Info("serving", "address", s.Addr().String())
 	select {
 	case err := <-failed:
@@ -102,6 +106,13 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return s.drain(context.Cause(ctx), server)
+}
+
+func (s *Server) serve(server *http.Server) error {
+	if s.o.TLS != nil {
+		return server.ServeTLS(s.listener, "", "") // the certificate is in the configuration
+	}
+	return server.Serve(s.listener)
 }
 
 func (s *Server) drain(cause error, server *http.Server) error {
