@@ -1,0 +1,258 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/kubelite"
+	"resnet-autoscaling/internal/node"
+	"resnet-autoscaling/internal/process"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
+)
+
+const (
+	namespace = "default"
+	image     = "test:latest"
+	nodeName  = "here"
+)
+
+// processes are the real ones.
+type processes struct{ *process.Launcher }
+
+func (p processes) Start(c node.Command) (node.Process, error) {
+	started, err := p.Launcher.Start(process.Command(c))
+	if err != nil {
+		return nil, err
+	}
+	return started, nil
+}
+
+// world is an API server, a node that runs, and a way to both.
+type world struct {
+	api     *kubelite.Server
+	client  kubernetes.Interface
+	options node.Options
+	agent   *node.Agent
+	stop    func() error // ends the agent
+}
+
+func start(t *testing.T, changes ...func(*node.Options)) *world {
+	t.Helper()
+	api, err := kubelite.New(kubelite.Options{Listen: "127.0.0.1:0", Log: quiet(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running(t, api.Run)
+	launcher, err := process.NewLauncher(process.Options{Name: "resnet-node-test", Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := launcher.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	own := netip.AddrFrom4([4]byte{127, byte(70 + rand.IntN(180)), byte(rand.IntN(256)), 1})
+	certificate, err := api.Certificate(own.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{api: api, client: kubernetes.NewForConfigOrDie(api.Config())}
+	w.options = node.Options{
+		Name: nodeName, Config: api.Config(), Listen: own.String() + ":0", Pods: netip.PrefixFrom(own, 24),
+		Images: map[string]node.Image{
+			image: {Path: program, Args: []string{"serve"}}, "fail:latest": {Path: program, Args: []string{"fail"}}, "finish:latest": {Path: program, Args: []string{"finish"}},
+		},
+		LogDir: t.TempDir(), TLS: certificate, Token: api.Token(), Processes: processes{launcher},
+		CPU: 4, Memory: 4 << 30, StopTimeout: 5 * time.Second, Log: quiet(),
+	}
+	for _, change := range changes {
+		change(&w.options)
+	}
+	w.startAgent(t)
+	return w
+}
+
+func (w *world) startAgent(t *testing.T) {
+	t.Helper()
+	agent, err := node.New(w.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.agent, w.stop = agent, running(t, agent.Run)
+}
+
+// running runs until the test ends, or until the function it returns is called.
+func running(t *testing.T, run func(context.Context) error) func() error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- run(ctx) }()
+	ended := false
+	stop := func() error {
+		if ended {
+			return nil
+		}
+		ended = true
+		cancel()
+		return <-result
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stop
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// podNamed is a pod that serves, with a readiness probe that asks every second.
+func podNamed(name string, changes ...func(*corev1.PodSpec)) *corev1.Pod {
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "test"}},
+		Spec: corev1.PodSpec{TerminationGracePeriodSeconds: new(int64(20)), Containers: []corev1.Container{{
+			Name: "main", Image: image,
+			Ports:     []corev1.ContainerPort{{Name: "http", ContainerPort: 18080}},
+			Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m")}},
+			ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 1, ProbeHandler: corev1.ProbeHandler{
+				HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromString("http")},
+			}},
+		}}},
+	}
+	for _, change := range changes {
+		change(&p.Spec)
+	}
+	return p
+}
+
+// as makes the pod's image another one, of a program that answers no probes.
+func as(image string) func(*corev1.PodSpec) {
+	return func(s *corev1.PodSpec) { s.Containers[0].Image, s.Containers[0].ReadinessProbe = image, nil }
+}
+
+func env(name, value string) func(*corev1.PodSpec) {
+	return func(s *corev1.PodSpec) {
+		s.Containers[0].Env = append(s.Containers[0].Env, corev1.EnvVar{Name: name, Value: value})
+	}
+}
+
+func (w *world) create(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	if _, err := w.client.CoreV1().Pods(namespace).Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) delete(t *testing.T, name string, o metav1.DeleteOptions) {
+	t.Helper()
+	if err := w.client.CoreV1().Pods(namespace).Delete(t.Context(), name, o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for a pod to be as is says, which is asked with nil once the pod is gone.
+func (w *world) until(t *testing.T, name, what string, is func(*corev1.Pod) bool) *corev1.Pod {
+	t.Helper()
+	var last *corev1.Pod
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		list, err := w.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = nil
+		if len(list.Items) > 0 {
+			last = &list.Items[0]
+		}
+		if is(last) {
+			return last
+		}
+	}
+	if last == nil {
+		t.Fatalf("%s: not within 30 s; there is no such pod", what)
+	}
+	t.Fatalf("%s: not within 30 s; the status is %s %+v", what, last.Status.Phase, last.Status.ContainerStatuses)
+	return nil
+}
+
+func isReady(p *corev1.Pod) bool { return p != nil && condition(p, corev1.PodReady) == corev1.ConditionTrue }
+
+func isGone(p *corev1.Pod) bool { return p == nil }
+
+func condition(p *corev1.Pod, kind corev1.PodConditionType) corev1.ConditionStatus {
+	for _, c := range p.Status.Conditions {
+		if c.Type == kind {
+			return c.Status
+		}
+	}
+	return ""
+}
+
+func restarted(times int32) func(*corev1.Pod) bool {
+	return func(p *corev1.Pod) bool {
+		return p != nil && len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].RestartCount >= times
+	}
+}
+
+// pid is the process of a pod's one container.
+func pid(t *testing.T, p *corev1.Pod) int {
+	t.Helper()
+	text, ok := strings.CutPrefix(p.Status.ContainerStatuses[0].ContainerID, "process://")
+	n, err := strconv.Atoi(text)
+	if err != nil || !ok {
+		t.Fatalf("container id %q names no process", p.Status.ContainerStatuses[0].ContainerID)
+	}
+	return n
+}
+
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+// ask sends a request to a pod.
+func ask(t *testing.T, p *corev1.Pod, method, path string) string {
+	t.Helper()
+	return fetch(t, http.DefaultClient, method, fmt.Sprintf("http://%s:18080%s", p.Status.PodIP, path), "")
+}
+
+func fetch(t *testing.T, client *http.Client, method, url, token string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close = true
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", answer.StatusCode, body)
+}
+
