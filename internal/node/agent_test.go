@@ -196,7 +196,9 @@ func (w *world) until(t *testing.T, name, what string, is func(*corev1.Pod) bool
 	return nil
 }
 
-func isReady(p *corev1.Pod) bool { return p != nil && condition(p, corev1.PodReady) == corev1.ConditionTrue }
+func isReady(p *corev1.Pod) bool {
+	return p != nil && condition(p, corev1.PodReady) == corev1.ConditionTrue
+}
 
 func isGone(p *corev1.Pod) bool { return p == nil }
 
@@ -255,4 +257,3 @@ func fetch(t *testing.T, client *http.Client, method, url, token string) string 
 	}
 	return fmt.Sprintf("%d %s", answer.StatusCode, body)
 }
-

@@ -233,9 +233,11 @@ func TestWhatANodeCannotRunIsSaid(t *testing.T) {
 		reason  string
 		message string
 	}{
-		"image":  {func(s *corev1.PodSpec) { s.Containers[0].Image = "other:1" }, "ErrImageNeverPull", image},
-		"volume": {func(s *corev1.PodSpec) { s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}} }, "CreateContainerConfigError", "/data"},
-		"init":   {func(s *corev1.PodSpec) { s.InitContainers = []corev1.Container{{Name: "first", Image: image}} }, "CreateContainerConfigError", "init containers"},
+		"image": {func(s *corev1.PodSpec) { s.Containers[0].Image = "other:1" }, "ErrImageNeverPull", image},
+		"volume": {func(s *corev1.PodSpec) {
+			s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
+		}, "CreateContainerConfigError", "/data"},
+		"init": {func(s *corev1.PodSpec) { s.InitContainers = []corev1.Container{{Name: "first", Image: image}} }, "CreateContainerConfigError", "init containers"},
 		"hook": {func(s *corev1.PodSpec) {
 			s.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}
 		}, "CreateContainerConfigError", "SIGTERM"},
