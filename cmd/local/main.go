@@ -1,0 +1,68 @@
+// Command local runs the whole system on one machine, without a cluster.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/local"
+)
+
+var about = command.About{
+	Name: "local",
+	Description: `Runs the whole system on this machine, without a cluster or Docker: the production binaries as processes, each replica on an
+address of its own and held to its share of CPU, and the part of the Kubernetes API that they and kubectl use.
+
+  local up      until Ctrl-C
+  local demo    the load rises, replicas follow, the load falls; ends with a report
+
+While it runs: kubectl --kubeconfig .local/kubeconfig get pods -w. Nothing of it survives its end.`,
+}
+
+type flags struct {
+	command.Common
+	Up   up   `cmd:"" help:"Run the system until Ctrl-C."`
+	Demo demo `cmd:"" help:"Run the system, drive it for three minutes, and judge it. 1 if a request was lost, the SLO was missed or it did not scale."`
+}
+
+type up struct{ system }
+
+type demo struct {
+	system
+	Images string `default:"images" help:"The pictures to send."`
+	Report string `default:"out/report.html" help:"Where the report is written." placeholder:"FILE"`
+	SLO    string `name:"slo" default:"p99<2s" help:"The objective that has to hold."`
+}
+
+func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Run runs the system until ctx ends.
+func (u *up) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
+	return u.run(ctx, log, nil, func(ctx context.Context, s *local.Service, method string) error {
+		fmt.Fprintf(out, `resnet-autoscaling is up, with %d of at most %d replicas of %v CPU each (limited by %s).
+  classify     curl -F file=@images/golf-ball.jpg %s/predict
+  drive        go run ./cmd/loadtest
+  watch        kubectl --kubeconfig %s get pods -w
+  Prometheus   http://%s      decisions   http://%s/decisions
+Ctrl-C ends it all.
+`, u.Replicas, u.max(), u.CPU, method, "http://"+u.Listen, s.Kubeconfig(), u.PrometheusListen, u.AutoscalerListen)
+		return s.Follow(ctx, out)
+	})
+}
+
+// Run drives the system and judges it.
+func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
+	fmt.Fprintln(out, "Starting. The autoscaler looks at the last 15 s of requests here instead of 30 s, and waits 20 s before it scales down\ninstead of 300 s, so that three minutes show both.")
+	return d.run(ctx, log, []string{"--rate-window=15s", "--down-window=20s"}, func(ctx context.Context, s *local.Service, method string) error {
+		fmt.Fprintf(out, "Up; CPU is limited by %s. kubectl --kubeconfig %s get pods -w\n", method, s.Kubeconfig())
+		err := s.Demo(ctx, local.Demo{Loadtest: d.bin("loadtest"), Images: d.Images, Report: d.Report, SLO: d.SLO, Out: out})
+		if err == nil {
+			fmt.Fprintln(out, "Nothing was lost, the SLO held, replicas rose and fell.")
+		}
+		return err
+	})
+}
