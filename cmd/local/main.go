@@ -44,7 +44,7 @@ func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.St
 func (u *up) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 	return u.run(ctx, log, nil, func(ctx context.Context, s *local.Service, method string) error {
 		fmt.Fprintf(out, `resnet-autoscaling is up, with %d of at most %d replicas of %v CPU each (limited by %s).
-  classify     curl -F file=@images/golf-ball.jpg %s/predict
+  classify     curl -F file=@images/garbage-truck.png %s/predict
   drive        go run ./cmd/loadtest
   watch        kubectl --kubeconfig %s get pods -w
   Prometheus   http://%s      decisions   http://%s/decisions
