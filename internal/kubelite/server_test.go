@@ -48,6 +48,7 @@ func start(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		http.CloseIdleConnections()
 		stop()
 		if err := <-result; err != nil {
 			t.Errorf("Run: %v", err)
