@@ -2,11 +2,13 @@ package httpserve_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +116,22 @@ func TestProbesAndProblems(t *testing.T) {
 				t.Errorf("instance %q does not name request %q", p.Instance, id)
 			}
 		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	// The certificate of a server that net/http's own tests would use, and the client that trusts it.
+	model := httptest.NewTLSServer(http.NotFoundHandler())
+	defer model.Close()
+	r := run(t, func(o *httpserve.Options) { o.TLS = &tls.Config{Certificates: model.TLS.Certificates} })
+	r.client = model.Client()
+	defer r.client.CloseIdleConnections()
+	if resp, body := r.do(t, "GET", "/healthz"); resp.StatusCode != 400 || !strings.Contains(body, "HTTPS") {
+		t.Errorf("plain http: %d %s", resp.StatusCode, body)
+	}
+	r.url = strings.Replace(r.url, "http:", "https:", 1)
+	if resp, body := r.do(t, "GET", "/healthz"); resp.StatusCode != 200 || body != "ok\n" {
+		t.Errorf("https: %d %s", resp.StatusCode, body)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -53,6 +54,7 @@ type world struct {
 	stop    func() error // ends the agent
 }
 
+// start may be called by tests that run at the same time.
 func start(t *testing.T, changes ...func(*node.Options)) *world {
 	t.Helper()
 	api, err := kubelite.New(kubelite.Options{Listen: "127.0.0.1:0", Log: quiet(), Now: time.Now})
@@ -60,7 +62,7 @@ func start(t *testing.T, changes ...func(*node.Options)) *world {
 		t.Fatal(err)
 	}
 	running(t, api.Run)
-	launcher, err := process.NewLauncher(process.Options{Name: "resnet-node-test", Log: quiet()})
+	launcher, err := process.NewLauncher(process.Options{Name: fmt.Sprintf("resnet-node-test-%d", rand.Uint32()), Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,4 +258,35 @@ func fetch(t *testing.T, client *http.Client, method, url, token string) string 
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("%d %s", answer.StatusCode, body)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	valid := start(t).options
+	valid.Listen = strings.Replace(valid.Listen, ".1:", ".9:", 1)
+	for name, c := range map[string]struct {
+		change func(*node.Options)
+		says   string
+	}{
+		"no API":        {func(o *node.Options) { o.Config = nil }, "API server"},
+		"no processes":  {func(o *node.Options) { o.Processes = nil }, "processes"},
+		"no logger":     {func(o *node.Options) { o.Log = nil }, "logger"},
+		"no name":       {func(o *node.Options) { o.Name = "" }, "name"},
+		"no port":       {func(o *node.Options) { o.Listen = "127.64.0.1" }, "127.64.0.1:10250"},
+		"all addresses": {func(o *node.Options) { o.Listen = "0.0.0.0:0" }, "one IP address"},
+		"host name":     {func(o *node.Options) { o.Listen = "localhost:0" }, `"localhost:0"`},
+		"not ours":      {func(o *node.Options) { o.Listen = "192.0.2.1:0" }, "192.0.2.1:0"},
+		"no range":      {func(o *node.Options) { o.Pods = netip.Prefix{} }, "127.64.0.0/16"},
+		"no logs":       {func(o *node.Options) { o.LogDir = "" }, "logs"},
+		"no identity":   {func(o *node.Options) { o.TLS.Certificate = nil }, "certificate"},
+		"no token":      {func(o *node.Options) { o.Token = "" }, "token"},
+		"no CPU":        {func(o *node.Options) { o.CPU = math.NaN() }, "NaN cores"},
+		"no memory":     {func(o *node.Options) { o.Memory = 0 }, "0 bytes"},
+		"negative time": {func(o *node.Options) { o.StopTimeout = -time.Second }, "-1s"},
+	} {
+		o := valid
+		c.change(&o)
+		if _, err := node.New(o); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want an error that says %q", name, err, c.says)
+		}
+	}
 }

@@ -8,12 +8,15 @@ import (
 	"syscall"
 	"testing"
 
+	"resnet-autoscaling/internal/node"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func TestAPodRunsAndIsReadyWhenItSaysSo(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	listens := func(s *corev1.PodSpec) {
 		s.Containers[0].StartupProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
@@ -46,6 +49,7 @@ func TestAPodRunsAndIsReadyWhenItSaysSo(t *testing.T) {
 }
 
 func TestTheNodeSaysWhatItIs(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	w.until(t, "web", "ready", isReady)
@@ -72,6 +76,7 @@ func TestTheNodeSaysWhatItIs(t *testing.T) {
 }
 
 func TestAKilledContainerComesBack(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	p := w.until(t, "web", "ready", isReady)
@@ -89,6 +94,7 @@ func TestAKilledContainerComesBack(t *testing.T) {
 }
 
 func TestAContainerThatFailsBacksOff(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("broken", as("fail:latest")))
 	p := w.until(t, "broken", "in back-off", func(p *corev1.Pod) bool {
@@ -114,6 +120,7 @@ func TestAContainerThatFailsBacksOff(t *testing.T) {
 }
 
 func TestAHungContainerIsRestarted(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	probe := func(path string) *corev1.Probe {
 		return &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 2, ProbeHandler: corev1.ProbeHandler{
@@ -132,6 +139,7 @@ func TestAHungContainerIsRestarted(t *testing.T) {
 }
 
 func TestADeletedPodEndsByItself(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	file := filepath.Join(t.TempDir(), "told")
 	w.create(t, podNamed("web", env("TELL", file)))
@@ -152,6 +160,7 @@ func TestADeletedPodEndsByItself(t *testing.T) {
 func TestAStubbornPodIsKilledWhenItsTimeIsUp(t *testing.T) {
 	for name, o := range map[string]metav1.DeleteOptions{"grace": {GracePeriodSeconds: new(int64(1))}, "force": {GracePeriodSeconds: new(int64)}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := start(t)
 			file := filepath.Join(t.TempDir(), "told")
 			w.create(t, podNamed("web", env("TELL", file), env("STUBBORN", "1")))
@@ -167,6 +176,7 @@ func TestAStubbornPodIsKilledWhenItsTimeIsUp(t *testing.T) {
 }
 
 func TestAPodThatIsDone(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	never := func(s *corev1.PodSpec) { s.RestartPolicy = corev1.RestartPolicyNever }
 	w.create(t, podNamed("good", as("finish:latest"), never))
@@ -184,6 +194,7 @@ func TestAPodThatIsDone(t *testing.T) {
 }
 
 func TestTheEndOfTheNodeEndsItsPods(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	file := filepath.Join(t.TempDir(), "told")
 	w.create(t, podNamed("web", env("TELL", file)))
@@ -205,6 +216,7 @@ func TestTheEndOfTheNodeEndsItsPods(t *testing.T) {
 
 // A node whose agent was killed finds its pods again; what ran has ended with the old agent.
 func TestANewAgentStartsThePodsAgain(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
@@ -227,6 +239,7 @@ func TestANewAgentStartsThePodsAgain(t *testing.T) {
 }
 
 func TestWhatANodeCannotRunIsSaid(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	for name, c := range map[string]struct {
 		change  func(*corev1.PodSpec)
@@ -263,6 +276,7 @@ func TestWhatANodeCannotRunIsSaid(t *testing.T) {
 }
 
 func TestAProgramThatCannotStart(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("absent", func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"/not-there"} }))
 	p := w.until(t, "absent", "in back-off", func(p *corev1.Pod) bool {
@@ -271,4 +285,18 @@ func TestAProgramThatCannotStart(t *testing.T) {
 	if last := p.Status.ContainerStatuses[0].LastTerminationState.Terminated; last.Reason != "StartError" || !strings.Contains(last.Message, "not-there") {
 		t.Errorf("a program that is not there: %+v", last)
 	}
+}
+
+func TestAPodWaitsForAnAddress(t *testing.T) {
+	t.Parallel()
+	// Of four addresses one is the node's, and the first and the last are left out.
+	w := start(t, func(o *node.Options) { o.Pods = netip.PrefixFrom(o.Pods.Addr(), 30) })
+	w.create(t, podNamed("first"))
+	w.until(t, "first", "ready", isReady)
+	w.create(t, podNamed("second"))
+	w.until(t, "second", "told to wait", func(p *corev1.Pod) bool {
+		return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].State.Waiting.Reason == "NoAddress"
+	})
+	w.delete(t, "first", metav1.DeleteOptions{})
+	w.until(t, "second", "ready", isReady)
 }

@@ -41,6 +41,7 @@ func (w *world) log(t *testing.T, pod string, o corev1.PodLogOptions) string {
 }
 
 func TestLogsThroughTheAPIServer(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	p := w.until(t, "web", "ready", isReady)
@@ -67,6 +68,7 @@ func TestLogsThroughTheAPIServer(t *testing.T) {
 }
 
 func TestALogIsFollowedToTheContainersEnd(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	p := w.until(t, "web", "ready", isReady)
@@ -93,6 +95,7 @@ func TestALogIsFollowedToTheContainersEnd(t *testing.T) {
 }
 
 func TestThePortRefusesInWords(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	w.until(t, "web", "ready", isReady)
@@ -143,6 +146,7 @@ func (w *world) use(t *testing.T, pod string) map[string]*dto.Metric {
 }
 
 func TestTheUseOfContainersIsTold(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.create(t, podNamed("web"))
 	p := w.until(t, "web", "ready", isReady)

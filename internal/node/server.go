@@ -40,7 +40,7 @@ func (a *Agent) newServer() (*httpserve.Server, error) {
 		},
 		RequestTimeout: callTimeout,
 		DrainTimeout:   time.Second, // by then the containers have ended, and with them the logs that are followed
-		Log:            a.o.Log,
+		Log:            a.o.Log.With("node", a.o.Name),
 	})
 }
 
