@@ -34,33 +34,33 @@ Each decision is a line, a Kubernetes Event, an entry of GET /decisions and a me
 
 type flags struct {
 	command.Common
-	Listen        string         `default:":8081" help:"Address to serve /decisions, /metrics and probes on."`
-	Policy        string         `default:"target" enum:"target" help:"How to decide. target: the Kubernetes HPA's rule on CPU and requests per pod; the larger wins."`
-	PrometheusURL string         `name:"prometheus-url" help:"Prometheus. Default: http://prometheus-service:9090 in a cluster, elsewhere that Service through the API server." placeholder:"URL"`
-	Kubeconfig    string         `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
-	Context       string         `help:"Context of the kubeconfig. Default: its current one."`
-	Namespace     string         `short:"n" help:"Namespace of the Deployment and of Prometheus. Default: the context's."`
-	Deployment    string         `default:"resnet-inference" help:"The Deployment to scale."`
-	Container     string         `default:"resnet" help:"The container of its pods whose CPU counts."`
-	Interval      time.Duration  `default:"5s" help:"Time between decisions."`
-	QueryTimeout  time.Duration  `default:"2s" help:"Longest wait for an answer of Prometheus."`
-	RateWindow    time.Duration  `default:"30s" help:"Window of the rate of requests; several scrapes long."`
-	CPUWindow     time.Duration  `name:"cpu-window" default:"1m" help:"Window of the rate of CPU use."`
-	StaleAfter    time.Duration  `default:"20s" help:"Age, by Prometheus' own clock, from which requests count as missing."`
-	StaleCPUAfter time.Duration  `name:"stale-cpu-after" default:"45s" help:"The same for CPU, which is scraped less often."`
-	Tolerance     float64        `default:"0.1" help:"No change while a signal is within this share of its target."`
-	TargetCPU     float64        `name:"target-cpu" default:"0.7" help:"CPU to keep pods at, as a share of their request."`
-	TargetRPS     float64        `name:"target-rps" help:"Requests per second to keep a pod at. Default: 70 percent of the capacity that the pods measured." placeholder:"RPS"`
-	UpWindow      time.Duration  `default:"0s" help:"How long more replicas must be asked for before there are more."`
-	DownWindow    time.Duration  `default:"300s" help:"How long fewer replicas must be asked for before there are fewer."`
-	UpPolicy      []scaling.Step `default:"100%/15s,4/15s" help:"Fastest growth: a percentage or a number of pods per period; the most generous one holds."`
-	DownPolicy    []scaling.Step `default:"100%/15s" help:"Fastest shrinking, likewise."`
-	MinReplicas   int            `default:"1" help:"Fewest replicas. At 1 or more, a person who scales to 0 pauses the autoscaler; at 0, zero is its own to use."`
-	MaxReplicas   int            `default:"10" help:"Most replicas."`
-	LeaderElect   bool           `default:"true" negatable:"" help:"Take the Lease named after the Deployment before acting, so that two autoscalers never fight. --no-leader-elect acts without."`
-	DryRun        bool           `help:"Decide and tell, but change nothing: no scaling, no Lease, no Events."`
-	Once          bool           `help:"Decide once, print it, and exit. 1 when the cluster could not be read or scaled."`
-	Output        string         `short:"o" default:"text" enum:"text,json" help:"How decisions are printed: text or json, one a line."`
+	Listen        command.Address `default:":8081" help:"Address to serve /decisions, /metrics and probes on."`
+	Policy        string          `default:"target" enum:"target" help:"How to decide. target: the Kubernetes HPA's rule on CPU and requests per pod; the larger wins."`
+	PrometheusURL string          `name:"prometheus-url" help:"Prometheus. Default: http://prometheus-service:9090 in a cluster, elsewhere that Service through the API server." placeholder:"URL"`
+	Kubeconfig    string          `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
+	Context       string          `help:"Context of the kubeconfig. Default: its current one."`
+	Namespace     string          `short:"n" help:"Namespace of the Deployment and of Prometheus. Default: the context's."`
+	Deployment    string          `default:"resnet-inference" help:"The Deployment to scale."`
+	Container     string          `default:"resnet" help:"The container of its pods whose CPU counts."`
+	Interval      time.Duration   `default:"5s" help:"Time between decisions."`
+	QueryTimeout  time.Duration   `default:"2s" help:"Longest wait for an answer of Prometheus."`
+	RateWindow    time.Duration   `default:"30s" help:"Window of the rate of requests; several scrapes long."`
+	CPUWindow     time.Duration   `name:"cpu-window" default:"1m" help:"Window of the rate of CPU use."`
+	StaleAfter    time.Duration   `default:"20s" help:"Age, by Prometheus' own clock, from which requests count as missing."`
+	StaleCPUAfter time.Duration   `name:"stale-cpu-after" default:"45s" help:"The same for CPU, which is scraped less often."`
+	Tolerance     float64         `default:"0.1" help:"No change while a signal is within this share of its target."`
+	TargetCPU     float64         `name:"target-cpu" default:"0.7" help:"CPU to keep pods at, as a share of their request."`
+	TargetRPS     float64         `name:"target-rps" help:"Requests per second to keep a pod at. Default: 70 percent of the capacity that the pods measured." placeholder:"RPS"`
+	UpWindow      time.Duration   `default:"0s" help:"How long more replicas must be asked for before there are more."`
+	DownWindow    time.Duration   `default:"300s" help:"How long fewer replicas must be asked for before there are fewer."`
+	UpPolicy      []scaling.Step  `default:"100%/15s,4/15s" help:"Fastest growth: a percentage or a number of pods per period; the most generous one holds."`
+	DownPolicy    []scaling.Step  `default:"100%/15s" help:"Fastest shrinking, likewise."`
+	MinReplicas   int             `default:"1" help:"Fewest replicas. At 1 or more, a person who scales to 0 pauses the autoscaler; at 0, zero is its own to use."`
+	MaxReplicas   int             `default:"10" help:"Most replicas."`
+	LeaderElect   bool            `default:"true" negatable:"" help:"Take the Lease named after the Deployment before acting, so that two autoscalers never fight. --no-leader-elect acts without."`
+	DryRun        bool            `help:"Decide and tell, but change nothing: no scaling, no Lease, no Events."`
+	Once          bool            `help:"Decide once, print it, and exit. 1 when the cluster could not be read or scaled."`
+	Output        string          `short:"o" default:"text" enum:"text,json" help:"How decisions are printed: text or json, one a line."`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
@@ -105,7 +105,7 @@ func (f *flags) service(cluster *kube.Cluster, log *slog.Logger, out io.Writer) 
 	if err != nil {
 		return nil, err
 	}
-	listen := f.Listen
+	listen := string(f.Listen)
 	if f.Once {
 		listen = ""
 	}

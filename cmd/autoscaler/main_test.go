@@ -3,9 +3,11 @@ package main
 import (
 	"testing"
 
+	"resnet-autoscaling/internal/testkit"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"autoscaler": main}) }
 
-func TestScripts(t *testing.T) { testscript.Run(t, testscript.Params{Dir: "testdata/script"}) }
+func TestScripts(t *testing.T) { testkit.Scripts(t, testscript.Params{}) }

@@ -34,20 +34,20 @@ GET /status tells what it sees; /metrics is for Prometheus, /healthz and /readyz
 
 type flags struct {
 	command.Common
-	Listen         string        `default:":8080" help:"Address to serve on."`
-	Replicas       []string      `help:"A fixed list of replicas' URLs, such as http://127.0.0.1:8000, instead of a Service's; repeat the flag, or separate by commas, for more." placeholder:"URL"`
-	Service        string        `default:"resnet-inference" help:"The Kubernetes Service whose pods are the replicas, at their port named http."`
-	Kubeconfig     string        `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
-	Context        string        `help:"Context of the kubeconfig. Default: its current one."`
-	Namespace      string        `short:"n" help:"Namespace of the Service. Default: the context's."`
-	Queue          int           `default:"2048" help:"Requests that may wait; further ones are refused at once."`
-	QueueTimeout   time.Duration `default:"10s" help:"Longest wait for a free slot. With no replica at all, requests wait for one up to --timeout."`
-	Timeout        time.Duration `default:"30s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
-	MaxHeldBytes   command.Bytes `default:"64MiB" help:"Memory for the bodies of all requests that wait or are at a replica."`
-	MaxBody        command.Bytes `default:"10MiB" help:"Largest request body."`
-	AttemptTimeout time.Duration `help:"How long a replica may take before the request is tried at another one. Default: four times the replicas' p99, at least 1s." placeholder:"DURATION"`
-	DrainDelay     time.Duration `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
-	DrainTimeout   time.Duration `default:"30s" help:"Then, how long accepted requests have to finish."`
+	Listen         command.Address `default:":8080" help:"Address to serve on."`
+	Replicas       []string        `help:"A fixed list of replicas' URLs, such as http://127.0.0.1:8000, instead of a Service's; repeat the flag, or separate by commas, for more." placeholder:"URL"`
+	Service        string          `default:"resnet-inference" help:"The Kubernetes Service whose pods are the replicas, at their port named http."`
+	Kubeconfig     string          `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
+	Context        string          `help:"Context of the kubeconfig. Default: its current one."`
+	Namespace      string          `short:"n" help:"Namespace of the Service. Default: the context's."`
+	Queue          int             `default:"2048" help:"Requests that may wait; further ones are refused at once."`
+	QueueTimeout   time.Duration   `default:"10s" help:"Longest wait for a free slot. With no replica at all, requests wait for one up to --timeout."`
+	Timeout        time.Duration   `default:"30s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
+	MaxHeldBytes   command.Bytes   `default:"64MiB" help:"Memory for the bodies of all requests that wait or are at a replica."`
+	MaxBody        command.Bytes   `default:"10MiB" help:"Largest request body."`
+	AttemptTimeout time.Duration   `help:"How long a replica may take before the request is tried at another one. Default: four times the replicas' p99, at least 1s." placeholder:"DURATION"`
+	DrainDelay     time.Duration   `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
+	DrainTimeout   time.Duration   `default:"30s" help:"Then, how long accepted requests have to finish."`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
@@ -61,7 +61,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 	transport := &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	service, err := dispatcher.New(dispatcher.Options{
-		Listen: f.Listen, Discovery: replicas, Transport: transport,
+		Listen: string(f.Listen), Discovery: replicas, Transport: transport,
 		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
 		MaxHeldBytes: int64(f.MaxHeldBytes), MaxBody: int64(f.MaxBody), AttemptTimeout: f.AttemptTimeout,
 		DrainDelay: f.DrainDelay, DrainTimeout: f.DrainTimeout,

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"resnet-autoscaling/internal/testkit"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -21,8 +23,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"loadtest": m
 const requests = "requests"
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
+	testkit.Scripts(t, testscript.Params{
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"served": served},
 		Setup: func(env *testscript.Env) error {
 			predictions := make(chan struct{}, 100)

@@ -27,12 +27,8 @@ func (f *flags) checkOutputs() error {
 		if name == "" || name == stdout && flag == "--json" {
 			continue
 		}
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
-		if err != nil {
-			return &command.Misuse{Flag: flag, Value: name, Rule: "must be a file that can be written: " + err.Error()}
-		}
-		if err := file.Close(); err != nil {
-			return fmt.Errorf("%s: %w", flag, err)
+		if err := command.CheckWritable(flag, name); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/local"
+	"resnet-autoscaling/internal/summary"
 )
 
 var about = command.About{
@@ -33,9 +35,9 @@ type up struct{ system }
 
 type demo struct {
 	system
-	Images string `default:"images" help:"The pictures to send."`
-	Report string `default:"out/report.html" help:"Where the report is written." placeholder:"FILE"`
-	SLO    string `name:"slo" default:"p99<2s" help:"The objective that has to hold."`
+	Images string      `default:"images" help:"The pictures to send: one, or a folder of them."`
+	Report string      `default:"out/report.html" help:"Where the report is written." placeholder:"FILE"`
+	SLO    summary.SLO `name:"slo" default:"p99<2s" help:"The objective that has to hold."`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
@@ -49,13 +51,16 @@ func (u *up) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
   watch        kubectl --kubeconfig %s get pods -w
   Prometheus   http://%s      decisions   http://%s/decisions
 Ctrl-C ends it all.
-`, u.Replicas, u.max(), u.CPU, method, "http://"+u.Listen, s.Kubeconfig(), u.PrometheusListen, u.AutoscalerListen)
+`, u.Replicas, u.max(), u.CPU, method, "http://"+u.Listen.String(), s.Kubeconfig(), u.PrometheusListen, u.AutoscalerListen)
 		return s.Follow(ctx, out)
 	})
 }
 
 // Run drives the system and judges it.
 func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
+	if err := d.check(); err != nil {
+		return err
+	}
 	fmt.Fprintln(out, "Starting. The autoscaler looks at the last 15 s of requests here instead of 30 s, and waits 20 s before it scales down\ninstead of 300 s, so that three minutes show both.")
 	return d.run(ctx, log, []string{"--rate-window=15s", "--down-window=20s"}, func(ctx context.Context, s *local.Service, method string) error {
 		fmt.Fprintf(out, "Up; CPU is limited by %s. kubectl --kubeconfig %s get pods -w\n", method, s.Kubeconfig())
@@ -65,4 +70,15 @@ func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 		}
 		return err
 	})
+}
+
+// check finds out before anything starts what the load test would find out at its end.
+func (d *demo) check() error {
+	if _, err := os.Stat(d.Images); err != nil {
+		return &command.Misuse{Flag: "--images", Value: d.Images, Rule: fmt.Sprintf("must be a picture or a folder of pictures: %v", err)}
+	}
+	if err := os.MkdirAll(filepath.Dir(d.Report), 0o755); err != nil {
+		return &command.Misuse{Flag: "--report", Value: d.Report, Rule: err.Error()}
+	}
+	return command.CheckWritable("--report", d.Report)
 }

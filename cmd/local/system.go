@@ -28,12 +28,12 @@ type system struct {
 	MaxReplicas int         `help:"Most replicas. Default: as many as fit into seven eighths of this machine's cores." placeholder:"N"`
 	CPU         command.CPU `name:"cpu" default:"250m" help:"CPU of each replica: 250m, 0.5 or 2."`
 
-	Listen           string       `default:"127.0.0.1:8080" help:"Address of the dispatcher."`
-	AutoscalerListen string       `default:"127.0.0.1:8081" help:"Address of the autoscaler."`
-	PrometheusListen string       `default:"127.0.0.1:9090" help:"Address of Prometheus."`
-	APIListen        string       `name:"api-listen" default:"127.0.0.1:8001" help:"Address of the Kubernetes API subset."`
-	NodeListen       string       `default:"127.64.0.1:10250" help:"Address of the node agent, as a kubelet's."`
-	Pods             netip.Prefix `default:"127.64.0.0/16" help:"Where pods get their addresses."`
+	Listen           netip.AddrPort `default:"127.0.0.1:8080" help:"Address of the dispatcher."`
+	AutoscalerListen netip.AddrPort `default:"127.0.0.1:8081" help:"Address of the autoscaler."`
+	PrometheusListen netip.AddrPort `default:"127.0.0.1:9090" help:"Address of Prometheus."`
+	APIListen        netip.AddrPort `name:"api-listen" default:"127.0.0.1:8001" help:"Address of the Kubernetes API subset."`
+	NodeListen       netip.AddrPort `default:"127.64.0.1:10250" help:"Address of the node agent, as a kubelet's."`
+	Pods             netip.Prefix   `default:"127.64.0.0/16" help:"Where pods get their addresses."`
 
 	Dir string `default:".local" help:"Folder of the kubeconfig, logs and Prometheus' data; what an earlier run left there is replaced."`
 	Bin string `default:"bin" help:"Folder of the binaries (make build)."`
@@ -42,9 +42,16 @@ type system struct {
 // Validate checks what can be checked before anything starts.
 func (s *system) Validate() error {
 	return errors.Join(
+		loopback("--listen", s.Listen), loopback("--autoscaler-listen", s.AutoscalerListen), loopback("--prometheus-listen", s.PrometheusListen),
+		loopback("--api-listen", s.APIListen), loopback("--node-listen", s.NodeListen),
 		command.Check(s.Pods.IsValid() && s.Pods.Addr().IsLoopback(), "--pods", s.Pods, "must be a loopback range such as 127.64.0.0/16"),
 		command.Check(s.MaxReplicas >= 0, "--max-replicas", s.MaxReplicas, "must not be negative"),
 	)
+}
+
+// loopback refuses an address that others could reach: nothing here but the API asks its clients who they are.
+func loopback(flag string, address netip.AddrPort) error {
+	return command.Check(address.Addr().IsLoopback() && address.Port() != 0, flag, address, "must be a loopback address with a port, such as 127.0.0.1:8080")
 }
 
 func (s *system) bin(name string) string { return filepath.Join(s.Bin, name) }
@@ -58,6 +65,9 @@ func (s *system) max() int {
 
 // run has the system up while use runs, and leaves nothing behind.
 func (s *system) run(ctx context.Context, log *slog.Logger, autoscalerArgs []string, use func(context.Context, *local.Service, string) error) (err error) {
+	if err := s.built(); err != nil {
+		return err
+	}
 	unlock, err := s.lock()
 	if err != nil {
 		return err
@@ -75,14 +85,25 @@ func (s *system) run(ctx context.Context, log *slog.Logger, autoscalerArgs []str
 	return service.Run(ctx, func(ctx context.Context) error { return use(ctx, service, launcher.Method()) })
 }
 
+// built finds out early whether the binaries that pods and components are made of are there.
+func (s *system) built() error {
+	for _, name := range []string{"model-server", "dispatcher", "autoscaler", "loadtest"} {
+		if _, err := os.Stat(s.bin(name)); err != nil {
+			return &command.Misuse{Flag: "--bin", Value: s.Bin, Rule: fmt.Sprintf("must hold the binaries, which `make build` puts into bin: %v", err)}
+		}
+	}
+	return nil
+}
+
 // lock keeps a second system out of the same folder.
 func (s *system) lock() (func() error, error) {
-	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
-		return nil, err
+	err := os.MkdirAll(s.Dir, 0o755)
+	var file *os.File
+	if err == nil {
+		file, err = os.OpenFile(filepath.Join(s.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	}
-	file, err := os.OpenFile(filepath.Join(s.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, &command.Misuse{Flag: "--dir", Value: s.Dir, Rule: fmt.Sprintf("must be a folder that can be written to: %v", err)}
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("another local runs in %s: end it first, or use another --dir and other addresses", s.Dir), file.Close())
@@ -92,7 +113,7 @@ func (s *system) lock() (func() error, error) {
 
 // service wires the parts: the API, the agent that runs its pods, and the components beside them.
 func (s *system) service(launcher *process.Launcher, autoscalerArgs []string, log *slog.Logger) (*local.Service, error) {
-	api, err := kubelite.New(kubelite.Options{Listen: s.APIListen, Log: log, Now: time.Now})
+	api, err := kubelite.New(kubelite.Options{Listen: s.APIListen.String(), Log: log, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -120,16 +141,12 @@ func (s *system) service(launcher *process.Launcher, autoscalerArgs []string, lo
 }
 
 func (s *system) agent(api *kubelite.Server, launcher *process.Launcher, log *slog.Logger) (*node.Agent, error) {
-	address, err := netip.ParseAddrPort(s.NodeListen)
-	if err != nil || !address.Addr().IsLoopback() {
-		return nil, &command.Misuse{Flag: "--node-listen", Value: s.NodeListen, Rule: "must be a loopback address with a port, such as 127.64.0.1:10250"}
-	}
-	certificate, err := api.Certificate(address.Addr().String())
+	certificate, err := api.Certificate(s.NodeListen.Addr().String())
 	if err != nil {
 		return nil, err
 	}
 	return node.New(node.Options{
-		Name: "local", Config: api.Config(), Listen: s.NodeListen, Pods: s.Pods, TLS: certificate, Token: api.Token(),
+		Name: "local", Config: api.Config(), Listen: s.NodeListen.String(), Pods: s.Pods, TLS: certificate, Token: api.Token(),
 		Images:    map[string]node.Image{"resnet-inference:latest": {Path: s.bin("model-server"), Env: environment()}},
 		LogDir:    filepath.Join(s.Dir, "logs", "pods"),
 		Processes: processes{launcher}, CPU: float64(runtime.NumCPU()), Memory: memory(),

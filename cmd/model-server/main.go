@@ -30,17 +30,17 @@ At start it measures how many pictures a second it can do (inference_capacity_rp
 
 type flags struct {
 	command.Common
-	Listen         string        `default:":8000" help:"Address to serve on."`
-	Model          string        `default:"models/resnet18-imagenette" help:"The model's folder: model.json, labels, ONNX files."`
-	Precision      string        `default:"auto" enum:"auto,int8,fp32" help:"Which of the model's files to run: auto, int8 or fp32. A model need not have both."`
-	OnnxruntimeLib string        `help:"libonnxruntime. Default: .cache/onnxruntime/ (put there by make setup), then the system's." placeholder:"FILE"`
-	CPULimit       command.CPU   `name:"cpu-limit" help:"The CPU share this server has: 250m, 0.5 or 2. Default: its cgroup's quota, else its CPUs." placeholder:"CPUS"`
-	Queue          int           `default:"4" help:"Requests that may wait for each slot."`
-	Timeout        time.Duration `default:"10s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
-	MaxBody        command.Bytes `default:"10MiB" help:"Largest request body."`
-	MaxPixels      command.Count `default:"25M" help:"Most pixels of a picture, by its header."`
-	DrainDelay     time.Duration `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
-	DrainTimeout   time.Duration `default:"30s" help:"Then, how long accepted requests have to finish."`
+	Listen         command.Address `default:":8000" help:"Address to serve on."`
+	Model          string          `default:"models/resnet18-imagenette" help:"The model's folder: model.json, labels, ONNX files."`
+	Precision      string          `default:"auto" enum:"auto,int8,fp32" help:"Which of the model's files to run: auto, int8 or fp32. A model need not have both."`
+	OnnxruntimeLib string          `help:"libonnxruntime. Default: .cache/onnxruntime/ (put there by make setup), then the system's." placeholder:"FILE"`
+	CPULimit       command.CPU     `name:"cpu-limit" help:"The CPU share this server has: 250m, 0.5 or 2. Default: its cgroup's quota, else its CPUs." placeholder:"CPUS"`
+	Queue          int             `default:"4" help:"Requests that may wait for each slot."`
+	Timeout        time.Duration   `default:"10s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
+	MaxBody        command.Bytes   `default:"10MiB" help:"Largest request body."`
+	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header."`
+	DrainDelay     time.Duration   `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
+	DrainTimeout   time.Duration   `default:"30s" help:"Then, how long accepted requests have to finish."`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
@@ -70,7 +70,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	service, err := modelserver.New(modelserver.Options{
-		Listen:       f.Listen,
+		Listen:       string(f.Listen),
 		Spec:         model.Spec,
 		Labels:       model.Labels,
 		Precision:    model.Precision,

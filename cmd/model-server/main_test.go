@@ -13,8 +13,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"model-server
 
 func TestScripts(t *testing.T) {
 	root := testkit.Root(t)
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	testkit.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RESNET_ONNXRUNTIME_LIB", testkit.ONNXRuntime(t))
 			env.Setenv("RESNET_MODEL", filepath.Join(root, "models/resnet18-imagenette"))

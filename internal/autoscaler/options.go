@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"resnet-autoscaling/internal/command"
@@ -65,8 +66,12 @@ type Options struct {
 	Log      *slog.Logger
 }
 
+// containerName is an RFC 1123 label, which Kubernetes wants of it, and which means itself where a query matches it as a pattern.
+var containerName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
 func (o Options) validate() error {
 	return errors.Join(
+		command.Check(containerName.MatchString(o.Container), "--container", o.Container, "must be the name of a container: at most 63 of a-z, 0-9 and -"),
 		command.Check(o.Interval >= time.Second, "--interval", o.Interval, "must be at least 1s"),
 		command.Check(o.RateWindow >= 2*time.Second, "--rate-window", o.RateWindow, "must be at least 2s, and span several scrapes"),
 		command.Check(o.StaleAfter > 0, "--stale-after", o.StaleAfter, "must be above 0"),

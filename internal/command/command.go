@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"strings"
 
@@ -127,7 +128,22 @@ func parse(about About, flags Flags, args []string, stdout, stderr io.Writer) (p
 		return nil, 0, fmt.Errorf("command line: %w", err)
 	}
 	parsed, err = parser.Parse(args)
-	return parsed, 0, err
+	return parsed, 0, nameVariable(err)
+}
+
+// leadingFlag is the flag that an error of kong's begins with.
+var leadingFlag = regexp.MustCompile(`^--[a-z-]+`)
+
+// nameVariable adds its variable to a flag that is blamed: the value may have come from there, and kong does not always say so.
+func nameVariable(err error) error {
+	if err == nil {
+		return nil
+	}
+	flag := leadingFlag.FindString(err.Error())
+	if flag == "" || strings.Contains(err.Error(), EnvName(flag)) {
+		return err
+	}
+	return fmt.Errorf("%s (or %s)%s", flag, EnvName(flag), strings.TrimPrefix(err.Error(), flag))
 }
 
 // version is set by the linker: -X resnet-autoscaling/internal/command.version=…

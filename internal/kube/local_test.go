@@ -11,6 +11,7 @@ import (
 
 	"resnet-autoscaling/internal/kube"
 	"resnet-autoscaling/internal/kubelite"
+	"resnet-autoscaling/internal/testkit"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,20 +78,13 @@ func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
 	if err := d.Scale(t.Context(), 2, 4); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	testkit.Eventually(t, "4 pods", func() bool {
 		fleet, err := d.Fleet(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fleet.Replicas == 4 && len(fleet.Pods) == 4 && !fleet.RollingOut {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no 4 pods: %+v", fleet)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return fleet.Replicas == 4 && len(fleet.Pods) == 4 && !fleet.RollingOut
+	})
 	if other, err := d.OtherAutoscaler(t.Context()); err != nil || other != "" {
 		t.Errorf("another autoscaler: %q, %v", other, err)
 	}

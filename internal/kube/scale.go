@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/scaling"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
 	autoscalingclient "k8s.io/client-go/kubernetes/typed/autoscaling/v2"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -27,6 +29,9 @@ type Deployment struct {
 
 // Deployment is the one of this name in the cluster's namespace. It asks nothing yet.
 func (c *Cluster) Deployment(name string) (*Deployment, error) {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil, &command.Misuse{Flag: "--deployment", Value: name, Rule: "must be the name of a Deployment: at most 253 of a-z, 0-9, - and ."}
+	}
 	apps, err := appsclient.NewForConfig(c.config)
 	if err != nil {
 		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)

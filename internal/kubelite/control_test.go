@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"resnet-autoscaling/internal/testkit"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -25,7 +27,7 @@ func TestADeploymentBecomesScheduledPods(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bound, refused int
-	eventually(t, "four of five pods fit on one CPU at 250m each", func() bool {
+	testkit.Eventually(t, "four of five pods fit on one CPU at 250m each", func() bool {
 		bound, refused = 0, 0
 		for _, p := range c.pods(t) {
 			for _, condition := range p.Status.Conditions {
@@ -47,7 +49,7 @@ func TestADeploymentBecomesScheduledPods(t *testing.T) {
 	if err := c.client.AppsV1().Deployments(namespace).Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "what the Deployment owned is asked to end", func() bool {
+	testkit.Eventually(t, "what the Deployment owned is asked to end", func() bool {
 		for _, p := range c.pods(t) {
 			if p.DeletionTimestamp == nil {
 				return false

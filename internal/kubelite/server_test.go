@@ -105,16 +105,3 @@ func deployment(name string, replicas int32) *appsv1.Deployment {
 		},
 	}
 }
-
-// eventually waits, without sleeping for longer than it must, until ok says so.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("it never came to pass: %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}

@@ -20,8 +20,8 @@ import (
 type Demo struct {
 	Loadtest string // binary
 	Images   string
-	Report   string // HTML
-	SLO      string // such as p99<2s
+	Report   string // HTML, in a folder that is there
+	SLO      summary.SLO
 	Out      io.Writer
 }
 
@@ -91,13 +91,13 @@ func (s *Service) status(ctx context.Context) (api.DispatcherStatus, error) {
 func (s *Service) drive(ctx context.Context, d Demo, load string) (summary.Result, error) {
 	var result summary.Result
 	output := filepath.Join(filepath.Dir(s.files.logs), "demo.json")
-	if err := errors.Join(os.RemoveAll(output), os.MkdirAll(filepath.Dir(d.Report), 0o755)); err != nil {
+	if err := os.RemoveAll(output); err != nil {
 		return result, err
 	}
 	p, err := s.o.Start(Program{
 		Name: "loadtest", Path: d.Loadtest, Env: s.o.Env, Output: d.Out,
 		Args: []string{
-			"--url=" + httpURL(s.o.DispatcherListen) + api.PathPredict, "--images=" + d.Images, "--profile=" + load, "--slo=" + d.SLO,
+			"--url=" + httpURL(s.o.DispatcherListen) + api.PathPredict, "--images=" + d.Images, "--profile=" + load, "--slo=" + d.SLO.String(),
 			"--json=" + output, "--report=" + d.Report, "--kubeconfig=" + s.files.kubeconfig,
 		},
 	})

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,9 +15,10 @@ import (
 // mirror shows a component to the API as a pod, as a kubelet shows the static pods that it runs without the API's doing: so Services
 // and Prometheus find it as in a cluster.
 type mirror struct {
-	app, listen string
-	client      kubernetes.Interface
-	probe       *http.Client
+	app    string
+	listen netip.AddrPort
+	client kubernetes.Interface
+	probe  *http.Client
 }
 
 // run keeps the pod there, and ready while the component is, until ctx ends.
@@ -53,7 +55,6 @@ func (m *mirror) sync(ctx context.Context) error {
 }
 
 func (m *mirror) pod(name string) *corev1.Pod {
-	_, port := split(m.listen)
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: namespace, Labels: map[string]string{"app": m.app},
@@ -61,13 +62,13 @@ func (m *mirror) pod(name string) *corev1.Pod {
 		},
 		Spec: corev1.PodSpec{
 			NodeName:   "host", // no Node of the API: the agent has nothing to do with it
-			Containers: []corev1.Container{{Name: m.app, Image: m.app + ":latest", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: port}}}},
+			Containers: []corev1.Container{{Name: m.app, Image: m.app + ":latest", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: int32(m.listen.Port())}}}},
 		},
 	}
 }
 
 func (m *mirror) status(ready bool, now metav1.Time) corev1.PodStatus {
-	host, _ := split(m.listen)
+	host := m.listen.Addr().String()
 	condition := corev1.ConditionFalse
 	if ready {
 		condition = corev1.ConditionTrue

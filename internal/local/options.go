@@ -9,8 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
-	"strconv"
+	"net/netip"
 	"syscall"
 
 	"resnet-autoscaling/internal/command"
@@ -57,9 +56,9 @@ type Options struct {
 	Node      Node
 	Start     func(Program) (Process, error)
 
-	Dispatcher, Autoscaler, Prometheus                   string  // binaries
-	DispatcherListen, AutoscalerListen, PrometheusListen string  // loopback addresses with a port
-	CPU                                                  float64 // cores of each replica
+	Dispatcher, Autoscaler, Prometheus                   string         // binaries
+	DispatcherListen, AutoscalerListen, PrometheusListen netip.AddrPort // loopback: nothing here asks its clients who they are
+	CPU                                                  float64        // cores of each replica
 	Replicas, MaxReplicas                                int
 	AutoscalerArgs                                       []string // further flags
 	Env                                                  []string // of every component
@@ -72,25 +71,7 @@ func (o Options) validate() error {
 		command.Check(o.CPU >= 0.05, "--cpu", o.CPU, "must be at least 50m: with less, a replica would take minutes to start"),
 		command.Check(o.Replicas >= 1, "--replicas", o.Replicas, "must be at least 1"),
 		command.Check(o.MaxReplicas >= o.Replicas, "--max-replicas", o.MaxReplicas, "must be at least --replicas"),
-		loopback("--listen", o.DispatcherListen),
-		loopback("--autoscaler-listen", o.AutoscalerListen),
-		loopback("--prometheus-listen", o.PrometheusListen),
 	)
 }
 
-// loopback refuses an address that others could reach: nothing here asks who they are.
-func loopback(flag, address string) error {
-	host, port, err := net.SplitHostPort(address)
-	number, portErr := strconv.Atoi(port)
-	ip := net.ParseIP(host)
-	ok := err == nil && portErr == nil && number > 0 && number < 65536 && ip != nil && ip.IsLoopback()
-	return command.Check(ok, flag, address, "must be a loopback address with a port, such as 127.0.0.1:8080")
-}
-
-func split(address string) (host string, port int32) {
-	host, text, _ := net.SplitHostPort(address)
-	n, _ := strconv.Atoi(text) // both were checked by loopback
-	return host, int32(n)
-}
-
-func httpURL(address string) string { return fmt.Sprintf("http://%s", address) }
+func httpURL(address netip.AddrPort) string { return fmt.Sprintf("http://%s", address) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -69,7 +70,7 @@ func (s *Service) Run(ctx context.Context, use func(context.Context) error) erro
 	for _, c := range s.components() {
 		parts = append(parts, lifecycle.Part{Name: c.program.Name, Run: c.run})
 	}
-	for app, listen := range map[string]string{"dispatcher": s.o.DispatcherListen, "autoscaler": s.o.AutoscalerListen, "prometheus": s.o.PrometheusListen} {
+	for app, listen := range map[string]netip.AddrPort{"dispatcher": s.o.DispatcherListen, "autoscaler": s.o.AutoscalerListen, "prometheus": s.o.PrometheusListen} {
 		m := &mirror{app: app, listen: listen, client: s.client, probe: s.probe}
 		parts = append(parts, lifecycle.Part{Name: "mirror of " + app, Run: m.run})
 	}
@@ -87,11 +88,11 @@ func (s *Service) components() []*component {
 	programs := []Program{
 		{Name: "prometheus", Path: s.o.Prometheus, Args: []string{
 			"--config.file=" + s.files.scrape, "--storage.tsdb.path=" + s.files.data, "--storage.tsdb.retention.time=1d",
-			"--web.listen-address=" + s.o.PrometheusListen,
+			"--web.listen-address=" + s.o.PrometheusListen.String(),
 		}},
-		{Name: "dispatcher", Path: s.o.Dispatcher, Args: []string{"--listen=" + s.o.DispatcherListen, "--kubeconfig=" + s.files.kubeconfig}},
+		{Name: "dispatcher", Path: s.o.Dispatcher, Args: []string{"--listen=" + s.o.DispatcherListen.String(), "--kubeconfig=" + s.files.kubeconfig}},
 		{Name: "autoscaler", Path: s.o.Autoscaler, Args: append([]string{
-			"--listen=" + s.o.AutoscalerListen, "--kubeconfig=" + s.files.kubeconfig,
+			"--listen=" + s.o.AutoscalerListen.String(), "--kubeconfig=" + s.files.kubeconfig,
 			"--min-replicas=" + strconv.Itoa(s.o.Replicas), "--max-replicas=" + strconv.Itoa(s.o.MaxReplicas),
 		}, s.o.AutoscalerArgs...)},
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"resnet-autoscaling/internal/node"
+	"resnet-autoscaling/internal/testkit"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -167,7 +168,7 @@ func TestAStubbornPodIsKilledWhenItsTimeIsUp(t *testing.T) {
 			p := w.until(t, "web", "ready", isReady)
 			w.delete(t, "web", o)
 			w.until(t, "web", "gone", isGone)
-			eventually(t, "the process is killed", func() bool { return !alive(pid(t, p)) })
+			testkit.Eventually(t, "the process is killed", func() bool { return !alive(pid(t, p)) })
 			if _, err := os.Stat(file); err != nil {
 				t.Errorf("the container was not asked first: %v", err)
 			}

@@ -7,22 +7,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"resnet-autoscaling/internal/testkit"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	corev1 "k8s.io/api/core/v1"
 )
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 30 s", what)
-		}
-	}
-}
 
 // port asks the node itself.
 func (w *world) port(t *testing.T, path, token string) string {
@@ -47,7 +39,7 @@ func TestLogsThroughTheAPIServer(t *testing.T) {
 	p := w.until(t, "web", "ready", isReady)
 	ask(t, p, "POST", "/print?line=one")
 	ask(t, p, "POST", "/print?line=two")
-	eventually(t, "the log has both lines", func() bool { return w.log(t, "web", corev1.PodLogOptions{}) == "serving\none\ntwo\n" })
+	testkit.Eventually(t, "the log has both lines", func() bool { return w.log(t, "web", corev1.PodLogOptions{}) == "serving\none\ntwo\n" })
 	if got := w.log(t, "web", corev1.PodLogOptions{TailLines: new(int64(1))}); got != "two\n" {
 		t.Errorf("the last line is %q", got)
 	}

@@ -9,15 +9,17 @@ import (
 	"strings"
 	"sync"
 
+	"resnet-autoscaling/internal/command"
+
 	ort "github.com/yalue/onnxruntime_go"
 )
 
 // FindLibrary is the path of libonnxruntime: the one given, else the one that `make setup` put beside the binaries or into the
-// working directory's .cache, else one that the system has.
+// working directory's .cache, else one that the system has. A given one that is not there is a *command.Misuse.
 func FindLibrary(given string) (string, error) {
 	if given != "" {
 		if _, err := os.Stat(given); err != nil {
-			return "", fmt.Errorf("libonnxruntime: %w", err)
+			return "", &command.Misuse{Flag: "--onnxruntime-lib", Value: given, Rule: fmt.Sprintf("must be libonnxruntime: %v", err)}
 		}
 		return given, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/resnet"
 )
 
@@ -20,11 +21,11 @@ type Model struct {
 }
 
 // LoadModel reads the folder dir: model.json, the labels and the ONNX file of a precision (fp32, int8 or auto). A file
-// whose sha256 is not the one in model.json is refused.
+// whose sha256 is not the one in model.json is refused. A folder that is none, and a precision that it has not, are a *command.Misuse.
 func LoadModel(dir, precision string) (*Model, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "model.json"))
 	if err != nil {
-		return nil, fmt.Errorf("model folder %s: %w", dir, err)
+		return nil, &command.Misuse{Flag: "--model", Value: dir, Rule: fmt.Sprintf("must be a model's folder: %v", err)}
 	}
 	spec, err := resnet.ParseSpec(text)
 	if err != nil {
@@ -32,7 +33,7 @@ func LoadModel(dir, precision string) (*Model, error) {
 	}
 	chosen, err := spec.Precision(precision, "fp32")
 	if err != nil {
-		return nil, fmt.Errorf("model folder %s: %w", dir, err)
+		return nil, &command.Misuse{Flag: "--precision", Value: precision, Rule: err.Error()}
 	}
 	labels, err := os.ReadFile(filepath.Join(dir, spec.Labels))
 	if err != nil {

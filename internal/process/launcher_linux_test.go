@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"resnet-autoscaling/internal/testkit"
+
 	"go.uber.org/goleak"
 )
 
@@ -304,13 +306,7 @@ func TestKilledParentLeavesNoOrphan(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = program.Wait()
-	deadline := time.Now().Add(10 * time.Second)
-	for alive(pid) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the child %d survived its parent", pid)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	testkit.Eventually(t, "the child ends with its parent", func() bool { return !alive(pid) })
 	l, err := NewLauncher(Options{Name: name, Log: quiet()})
 	if err != nil {
 		t.Fatal(err)

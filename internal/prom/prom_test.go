@@ -131,7 +131,7 @@ func TestRealPrometheus(t *testing.T) {
 
 	const series = `inference_requests_total{namespace="default",pod=~"resnet-inference-.*"}`
 	// Until the window is full, rate() divides what it saw by all of it.
-	eventually(t, c, "sum by (pod) (rate("+series+"[10s])) > 10 < 14")
+	scraped(t, c, "sum by (pod) (rate("+series+"[10s])) > 10 < 14")
 	const rate = "sum by (pod) (rate(" + series + "[10s]))"
 	recent, err := c.RecentByPod(t.Context(), rate, series, time.Minute)
 	if err != nil || len(recent) != 1 || time.Since(recent["resnet-inference-1"].At) > time.Minute {
@@ -148,20 +148,16 @@ func TestRealPrometheus(t *testing.T) {
 	}
 }
 
-// eventually waits for scrapes to have happened.
-func eventually(t *testing.T, c *prom.Client, query string) map[string]scaling.Sample {
+// scraped waits for scrapes to have happened.
+func scraped(t *testing.T, c *prom.Client, query string) map[string]scaling.Sample {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		samples, err := c.ByPod(t.Context(), query)
-		if err == nil {
-			return samples
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+	var samples map[string]scaling.Sample
+	testkit.Eventually(t, query, func() (ok bool) {
+		var err error
+		samples, err = c.ByPod(t.Context(), query)
+		return err == nil
+	})
+	return samples
 }
 
 func startPrometheus(t *testing.T, target string) string {
