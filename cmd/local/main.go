@@ -61,8 +61,8 @@ func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Starting. The autoscaler looks at the last 15 s of requests here instead of 30 s, and waits 20 s before it scales down\ninstead of 300 s, so that three minutes show both.")
-	return d.run(ctx, log, []string{"--rate-window=15s", "--down-window=20s"}, func(ctx context.Context, s *local.Service, method string) error {
+	fmt.Fprintln(out, "Starting. So that three minutes show both, the autoscaler looks back over 15 s of requests here instead of 30 s and over 30 s of\nCPU instead of 1m, and waits 20 s before it scales down instead of 300 s.")
+	return d.run(ctx, log, []string{"--rate-window=15s", "--cpu-window=30s", "--down-window=20s"}, func(ctx context.Context, s *local.Service, method string) error {
 		fmt.Fprintf(out, "Up; CPU is limited by %s. kubectl --kubeconfig %s get pods -w\n", method, s.Kubeconfig())
 		err := s.Demo(ctx, local.Demo{Loadtest: d.bin("loadtest"), Images: d.Images, Report: d.Report, SLO: d.SLO, Out: out})
 		if err == nil {

@@ -36,3 +36,9 @@ func (o Options) check() error {
 	}
 	return nil
 }
+
+// host is the address without its port; check has seen that it has one.
+func (o Options) host() string {
+	host, _, _ := net.SplitHostPort(o.Listen)
+	return host
+}

@@ -55,7 +55,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	serving, err := id.issue(o.Now(), "127.0.0.1", "::1", "localhost")
+	serving, err := id.issue(o.Now(), o.host(), "127.0.0.1", "::1", "localhost")
 	if err != nil {
 		return nil, err
 	}

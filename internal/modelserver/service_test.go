@@ -3,9 +3,7 @@ package modelserver_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"hash/crc32"
 	"image"
 	"image/color"
 	"image/gif"
@@ -250,14 +248,6 @@ func TestProbabilitiesAreASoftmaxOverAllClasses(t *testing.T) {
 	}
 }
 
-// pngHeader claims a size, with a right checksum and no pixels.
-func pngHeader(width, height uint32) []byte {
-	ihdr := binary.BigEndian.AppendUint32([]byte("IHDR"), width)
-	ihdr = append(binary.BigEndian.AppendUint32(ihdr, height), 8, 2, 0, 0, 0)
-	b := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), ihdr...)
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(ihdr))
-}
-
 func TestBadInput(t *testing.T) {
 	s := serve(t, realOptions(t))
 	good := jpegOf(t, ball())
@@ -273,7 +263,7 @@ func TestBadInput(t *testing.T) {
 		{"empty body", "/predict", "image/jpeg", nil, nil, 400, "empty-body", "no picture was sent"},
 		{"text", "/predict", "image/jpeg", []byte("hello, world"), nil, 400, "not-a-picture", "look like text/plain"},
 		{"truncated jpeg", "/predict", "image/jpeg", good[:len(good)/2], nil, 400, "bad-picture", "send the whole file"},
-		{"huge png header", "/predict", "image/png", pngHeader(60000, 60000), nil, 422, "too-many-pixels", "60000×60000"},
+		{"huge png header", "/predict", "image/png", testkit.PNGHeader(60000, 60000), nil, 422, "too-many-pixels", "60000×60000"},
 		{"20 MiB", "/predict", "image/jpeg", make([]byte, 20<<20), nil, 413, "too-large", "1 MiB allowed"},
 		{"top_k is a word", "/predict?top_k=abc", "image/jpeg", good, nil, 400, "bad-parameter", `top_k is "abc"`},
 		{"top_k too large", "/predict?top_k=11", "image/jpeg", good, nil, 400, "bad-parameter", "from 1 to 10"},

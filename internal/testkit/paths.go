@@ -36,14 +36,26 @@ func ONNXRuntime(t testing.TB) string {
 	return need(t, filepath.Join(Root(t), ".cache", "onnxruntime", "libonnxruntime.so"))
 }
 
-// Prometheus is the path of the real Prometheus server: the one on PATH, else the one that `make setup` built into .cache.
+// Prometheus is the path of the real Prometheus server: the one that `make setup` built into .cache, else the one on PATH.
 func Prometheus(t testing.TB) string {
 	t.Helper()
-	cached := filepath.Join(Root(t), ".cache", "bin", "prometheus")
+	return cachedOr(t, "prometheus")
+}
+
+// Kubectl is the path of a current kubectl: the one that `make test` built into .cache, else the one on PATH.
+func Kubectl(t testing.TB) string {
+	t.Helper()
+	return cachedOr(t, "kubectl")
+}
+
+// cachedOr prefers the version that is pinned here to whatever the machine has.
+func cachedOr(t testing.TB, name string) string {
+	t.Helper()
+	cached := filepath.Join(Root(t), ".cache", "bin", name)
 	if exists(cached) {
 		return cached
 	}
-	if path, err := exec.LookPath("prometheus"); err == nil {
+	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
 	return need(t, cached)
@@ -52,7 +64,7 @@ func Prometheus(t testing.TB) string {
 func need(t testing.TB, path string) string {
 	t.Helper()
 	if !exists(path) {
-		t.Fatalf("%s is missing: run `make setup` once", path)
+		t.Fatalf("%s is missing: run `make test` once, which puts it there", path)
 	}
 	return path
 }
