@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -52,8 +51,8 @@ func (f *flags) pictures() ([]loadtest.Picture, error) {
 	return pictures, loadtest.Expect(pictures, labels)
 }
 
-// where is what is known about where to send, and who can be asked for the desired replicas: nil where there is no cluster.
-func (f *flags) where(client *http.Client) (loadtest.Where, func(context.Context) (int, error), error) {
+// where is what is known about where to send, and the Deployment behind it: nil where there is no cluster.
+func (f *flags) where(client *http.Client) (loadtest.Where, *kube.Deployment, error) {
 	w := loadtest.Where{Client: client, Default: &url.URL{Scheme: "http", Host: "localhost:8080", Path: api.PathPredict}}
 	if f.URL != "" {
 		said, err := url.Parse(f.URL)
@@ -75,5 +74,5 @@ func (f *flags) where(client *http.Client) (loadtest.Where, func(context.Context
 	if err != nil {
 		return w, nil, err
 	}
-	return w, deployment.Desired, nil
+	return w, deployment, nil
 }

@@ -67,15 +67,18 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger, out io.Writer) error 
 	}
 	client := loadtest.NewClient(f.MaxInFlight)
 	defer client.CloseIdleConnections()
-	where, desired, err := f.where(client)
+	where, deployment, err := f.where(client)
 	if err != nil {
 		return err
 	}
-	service, err := loadtest.New(loadtest.Options{
+	o := loadtest.Options{
 		Where: where, Profile: f.profile(), Spacing: f.spacing(), Pictures: pictures,
-		Timeout: f.Timeout, MaxInFlight: f.MaxInFlight, SLOs: f.SLO,
-		Desired: desired, Screen: term.NewScreen(os.Stderr), Log: log,
-	})
+		Timeout: f.Timeout, MaxInFlight: f.MaxInFlight, SLOs: f.SLO, Screen: term.NewScreen(os.Stderr), Log: log,
+	}
+	if deployment != nil {
+		o.Desired, o.Decisions = deployment.Desired, deployment.Decisions
+	}
+	service, err := loadtest.New(o)
 	if err != nil {
 		return err
 	}

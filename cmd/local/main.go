@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/kube"
 	"resnet-autoscaling/internal/local"
 	"resnet-autoscaling/internal/summary"
 )
@@ -52,12 +54,28 @@ func (u *up) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
   Prometheus   http://%s      decisions   http://%s/decisions
 Ctrl-C ends it all.
 `, u.Replicas, u.max(), u.CPU, method, "http://"+u.Listen.String(), s.Kubeconfig(), u.PrometheusListen, u.AutoscalerListen)
-		return s.Follow(ctx, out)
+		return follow(ctx, s.Kubeconfig(), out)
 	})
 }
 
-// Run drives the system and judges it.
+// follow prints what the autoscaler does, until ctx ends.
+func follow(ctx context.Context, kubeconfig string, out io.Writer) error {
+	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: kubeconfig, UserAgent: about.Name})
+	if err != nil {
+		return err
+	}
+	deployment, err := cluster.Deployment(local.Deployment)
+	if err != nil {
+		return err
+	}
+	return deployment.Decisions(ctx, time.Now(), func(at time.Time, decision string) {
+		fmt.Fprintf(out, "%s  autoscaler  %s\n", at.Local().Format(time.TimeOnly), decision)
+	})
+}
+
+// Run drives the system and judges it. Only trouble is logged: the screen is the load test's, which tells what the autoscaler does.
 func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
+	log = slog.New(troubleOnly{log.Handler()})
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -81,4 +99,19 @@ func (d *demo) check() error {
 		return &command.Misuse{Flag: "--report", Value: d.Report, Rule: err.Error()}
 	}
 	return command.CheckWritable("--report", d.Report)
+}
+
+// troubleOnly passes warnings and errors on.
+type troubleOnly struct{ slog.Handler }
+
+func (h troubleOnly) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+func (h troubleOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return troubleOnly{h.Handler.WithAttrs(attrs)}
+}
+
+func (h troubleOnly) WithGroup(name string) slog.Handler {
+	return troubleOnly{h.Handler.WithGroup(name)}
 }

@@ -104,6 +104,68 @@ func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
 	}
 }
 
+func TestDecisionsAreToldOnceAndOnlyNewOnes(t *testing.T) {
+	cluster, client := localAPI(t)
+	for _, name := range []string{"web", "other"} {
+		labels := map[string]string{"app": name}
+		_, err := client.AppsV1().Deployments("default").Create(t.Context(), &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: new(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: name, Image: name}}},
+				},
+			},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := time.Now()
+	write := func(name, text string, at time.Time) {
+		t.Helper()
+		d, err := cluster.Deployment(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Event(t.Context(), false, "Scaled", text, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("web", "of an hour ago", begin.Add(-time.Hour))
+	write("other", "of another", begin)
+	write("web", "1→2", begin)
+	web, err := cluster.Deployment("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	told, ended := make(chan string, 10), make(chan error)
+	go func() {
+		ended <- web.Decisions(ctx, begin, func(at time.Time, decision string) {
+			if at.Before(begin.Truncate(time.Second)) {
+				t.Errorf("%s was told of %v", decision, at)
+			}
+			told <- decision
+		})
+	}()
+	if got := <-told; got != "1→2" {
+		t.Errorf("first told: %q", got)
+	}
+	write("web", "2→3", begin.Add(time.Second))
+	if got := <-told; got != "2→3" {
+		t.Errorf("then told: %q", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if len(told) != 0 {
+		t.Errorf("also told: %q", <-told)
+	}
+}
+
 // One acts, the other stands by, and takes over when the first one gives the lease back.
 func TestOnlyOneLeads(t *testing.T) {
 	cluster, _ := localAPI(t)

@@ -165,7 +165,7 @@ func (d *Deployment) Event(ctx context.Context, warning bool, reason, message st
 		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + "-", Namespace: d.namespace},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion},
 		Type:           kind, Reason: reason, Message: message, Count: 1, FirstTimestamp: when, LastTimestamp: when,
-		Source: corev1.EventSource{Component: "autoscaler"}, ReportingController: "resnet-autoscaling/autoscaler",
+		Source: corev1.EventSource{Component: eventSource}, ReportingController: "resnet-autoscaling/autoscaler",
 	}, metav1.CreateOptions{})
 	return d.failed("write an event about deployment", "create", "events", err)
 }

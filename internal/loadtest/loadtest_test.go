@@ -28,6 +28,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type noScreen struct{}
 
 func (noScreen) Update(summary.Frame) {}
+func (noScreen) Note(string)          {}
+
+// noted keeps the lines that stay.
+type noted struct {
+	noScreen
+	lines []string
+}
+
+func (n *noted) Note(line string) { n.lines = append(n.lines, line) }
 
 // against makes options for a handler; the profile is short, and nothing here depends on how fast the machine is.
 func against(t *testing.T, profile string, predict http.HandlerFunc) loadtest.Options {
@@ -86,6 +95,24 @@ func TestPicturesInTurn(t *testing.T) {
 	r := run(t, t.Context(), o)
 	if png.Load() != 10 || gif.Load() != 10 || r.OK != 20 || r.BytesSent != 50 || len(r.Errors) != 0 {
 		t.Errorf("%d and %d pictures arrived; result %+v", png.Load(), gif.Load(), r)
+	}
+}
+
+func TestTheAutoscalersDecisionsAreToldWhileItRuns(t *testing.T) {
+	told := make(chan struct{})
+	o := againstBoth(t, "constant:100/100ms", func(http.ResponseWriter, *http.Request) { <-told },
+		func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
+	screen := &noted{}
+	o.Screen = screen
+	o.Desired = func(context.Context) (int, error) { return 1, nil }
+	o.Decisions = func(_ context.Context, since time.Time, tell func(time.Time, string)) error {
+		tell(since, "1→2: more load")
+		close(told) // the test goes on until its requests are answered
+		return errors.New("the watch broke")
+	}
+	run(t, t.Context(), o)
+	if len(screen.lines) == 0 || !strings.HasSuffix(screen.lines[0], "  autoscaler  1→2: more load") {
+		t.Errorf("lines %q", screen.lines)
 	}
 }
 

@@ -23,8 +23,14 @@ type Picture struct {
 	Synset      string
 }
 
-// Screen shows how the test goes: about once a second, and once at the end.
-type Screen interface{ Update(summary.Frame) }
+// Screen shows how the test goes: about once a second, and once at the end; and lines that stay, between.
+type Screen interface {
+	Update(summary.Frame)
+	Note(line string)
+}
+
+// Decisions tells what the autoscaler does after a time, until ctx ends.
+type Decisions func(ctx context.Context, since time.Time, tell func(at time.Time, decision string)) error
 
 // Options are the settings of a Service. Where, Profile, Spacing, Pictures, Screen and Log are required.
 type Options struct {
@@ -36,6 +42,7 @@ type Options struct {
 	MaxInFlight int
 	SLOs        []summary.SLO
 	Desired     func(context.Context) (int, error) // replicas that the cluster is asked for; nil: there is no cluster to ask
+	Decisions   Decisions                          // of the autoscaler; nil: there is no cluster to ask
 	Screen      Screen
 	Log         *slog.Logger
 }

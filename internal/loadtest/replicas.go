@@ -62,6 +62,22 @@ func (w watcher) run(ctx context.Context, start time.Time, seen chan<- summary.R
 	}
 }
 
+// follow notes what the autoscaler does, until ctx ends.
+func (s *Service) follow(ctx context.Context, start time.Time, notes chan<- string) {
+	note := func(line string) {
+		select {
+		case notes <- line:
+		case <-ctx.Done():
+		}
+	}
+	err := s.o.Decisions(ctx, start, func(at time.Time, decision string) {
+		note(at.Local().Format(time.TimeOnly) + "  autoscaler  " + decision)
+	})
+	if err != nil {
+		note("what the autoscaler decides is not known from here on: " + err.Error())
+	}
+}
+
 func (w watcher) look(ctx context.Context, start time.Time) (summary.Replicas, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

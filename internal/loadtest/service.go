@@ -37,17 +37,21 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 	start := time.Now()
 	outcomes := make(chan summary.Outcome, 1024)
 	replicas := make(chan summary.Replicas)
+	notes := make(chan string)
 	inFlight := make(chan struct{}, s.o.MaxInFlight)
 
 	watching, stopWatching := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { watch.run(watching, start, replicas) })
+	if s.o.Decisions != nil && watch.desired != nil {
+		watcher.Go(func() { s.follow(watching, start, notes) })
+	}
 	sent := make(chan time.Duration, 1)
 	go func() {
 		defer close(outcomes)
 		sent <- s.send(ctx, start, inFlight, outcomes)
 	}()
-	s.collect(start, outcomes, replicas, inFlight)
+	s.collect(start, outcomes, replicas, notes, inFlight)
 	stopWatching()
 	watcher.Wait()
 
@@ -74,8 +78,10 @@ func (s *Service) result(start time.Time, scheduled time.Duration) summary.Resul
 	return r
 }
 
-// collect is the only goroutine that touches the recorder.
-func (s *Service) collect(start time.Time, outcomes <-chan summary.Outcome, replicas <-chan summary.Replicas, inFlight chan struct{}) {
+// collect is the only goroutine that touches the recorder and the screen while requests are out.
+func (s *Service) collect(
+	start time.Time, outcomes <-chan summary.Outcome, replicas <-chan summary.Replicas, notes <-chan string, inFlight chan struct{},
+) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -87,6 +93,8 @@ func (s *Service) collect(start time.Time, outcomes <-chan summary.Outcome, repl
 			s.recorder.Add(o)
 		case r := <-replicas:
 			s.recorder.AddReplicas(r)
+		case line := <-notes:
+			s.o.Screen.Note(line)
 		case <-tick.C:
 			s.show(time.Since(start), inFlight, false)
 		}

@@ -43,12 +43,8 @@ func (s *Service) Demo(ctx context.Context, d Demo) error {
 	load := profile(capacity)
 	fmt.Fprintf(d.Out, "One replica with %.2g CPU does %.1f pictures/s. The load goes from half of that to four times it, and back:\n  %s\n\n", s.o.CPU, capacity, load)
 
-	following, stop := context.WithCancel(ctx)
-	followed := make(chan error, 1)
-	go func() { followed <- s.Follow(following, d.Out) }()
 	result, err := s.drive(ctx, d, load)
-	stop()
-	if err := errors.Join(err, <-followed); err != nil {
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(d.Out, "\nReplicas, every 10 s:  %s\nReport:                %s\n", timeline(result.Replicas), d.Report)
@@ -98,7 +94,7 @@ func (s *Service) drive(ctx context.Context, d Demo, load string) (summary.Resul
 		Name: "loadtest", Path: d.Loadtest, Env: s.o.Env, Output: d.Out,
 		Args: []string{
 			"--url=" + httpURL(s.o.DispatcherListen) + api.PathPredict, "--images=" + d.Images, "--profile=" + load, "--slo=" + d.SLO.String(),
-			"--json=" + output, "--report=" + d.Report, "--kubeconfig=" + s.files.kubeconfig,
+			"--json=" + output, "--report=" + d.Report, "--kubeconfig=" + s.files.kubeconfig, "--log-level=warn",
 		},
 	})
 	if err != nil {

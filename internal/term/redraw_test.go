@@ -28,3 +28,23 @@ func TestRedrawAfterAResize(t *testing.T) {
 		t.Errorf("%d lines were drawn, then %q", len(wide), out.String()[:12])
 	}
 }
+
+// A note stays above the drawing, however long it is: the next drawing covers only the last one.
+func TestANoteStaysAboveTheDrawing(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{out: &out, width: func() int { return 80 }}
+	f := summary.Frame{Elapsed: time.Second, Duration: time.Minute}
+	s.Update(f)
+	out.Reset()
+	note := strings.Repeat("note ", 30)
+	s.Note(note)
+	drawing := strings.Join(Lines(f, 80), "\n") + "\n"
+	if want := "\x1b[4A\r\x1b[J" + note + "\n" + drawing; out.String() != want {
+		t.Errorf("%q\nwant %q", out.String(), want)
+	}
+	out.Reset()
+	s.Update(f)
+	if want := "\x1b[4A\r\x1b[J" + drawing; out.String() != want {
+		t.Errorf("%q\nwant %q", out.String(), want)
+	}
+}

@@ -55,6 +55,16 @@ func (s *Screen) Update(f summary.Frame) {
 	fmt.Fprintln(s.out, Line(f))
 }
 
+// Note tells a line that stays: above the drawing on a terminal.
+func (s *Screen) Note(line string) {
+	if width := s.width(); width > 0 {
+		s.redraw(append([]string{line}, s.drawn...), width)
+		s.drawn = s.drawn[1:]
+		return
+	}
+	fmt.Fprintln(s.out, line)
+}
+
 // redraw draws over the last drawing, which a terminal that has become narrower shows on more lines.
 func (s *Screen) redraw(lines []string, width int) {
 	const up, clearBelow = "\x1b[%dA", "\x1b[J"

@@ -40,6 +40,15 @@ func TestPlainLinesEveryFiveSeconds(t *testing.T) {
 	}
 }
 
+func TestANoteIsALineOfItsOwn(t *testing.T) {
+	var out bytes.Buffer
+	s := term.NewScreen(&out)
+	s.Note("1→2: more load")
+	if out.String() != "1→2: more load\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func TestScreenFitsItsWidth(t *testing.T) {
 	for _, width := range []int{1, 10, 40, 80, 200} {
 		lines := term.Lines(frame(30*time.Second), width)
