@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -27,6 +29,7 @@ type Agent struct {
 	core      corev1client.CoreV1Interface
 	leases    coordinationv1client.LeasesGetter
 	events    record.EventRecorder
+	authority authority
 	addresses *addresses
 	server    *httpserve.Server
 
@@ -50,6 +53,9 @@ func New(o Options) (*Agent, error) {
 		return nil, fmt.Errorf("node %s: client of the API server: %w", o.Name, err)
 	}
 	a := &Agent{o: o, own: own, core: core, leases: leases, addresses: newAddresses(o.Pods, own), workers: map[types.UID]*worker{}}
+	if a.authority, err = o.authority(); err != nil {
+		return nil, fmt.Errorf("node %s: client of the API server: %w", o.Name, err)
+	}
 	if a.server, err = a.newServer(); err != nil {
 		return nil, fmt.Errorf("node %s: %w", o.Name, err)
 	}
@@ -73,6 +79,22 @@ func (a *Agent) Run(ctx context.Context) error {
 		lifecycle.Part{Name: "heartbeat", Run: a.heartbeat},
 		lifecycle.Part{Name: "pods", Run: a.runPods},
 	)
+}
+
+// apiServer is how pods reach the API server: by the Service that it makes for itself, where it does.
+func (a *Agent) apiServer(ctx context.Context) (netip.AddrPort, error) {
+	s, err := a.core.Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return netip.AddrPort{}, nil
+	}
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("service kubernetes: %w", err)
+	}
+	address, err := netip.ParseAddr(s.Spec.ClusterIP)
+	if err != nil || len(s.Spec.Ports) == 0 {
+		return netip.AddrPort{}, fmt.Errorf("service kubernetes: no address and port in %q %v", s.Spec.ClusterIP, s.Spec.Ports)
+	}
+	return netip.AddrPortFrom(address, uint16(s.Spec.Ports[0].Port)), nil
 }
 
 // place is where a pod with an address runs.

@@ -38,7 +38,9 @@ const (
 type processes struct{ *process.Launcher }
 
 func (p processes) Start(c node.Command) (node.Process, error) {
-	started, err := p.Launcher.Start(process.Command(c))
+	started, err := p.Launcher.Start(process.Command{
+		Name: c.Name, Path: c.Path, Args: c.Args, Env: c.Env, Dir: c.Dir, Output: c.Output, CPU: c.CPU, Memory: c.Memory,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +280,6 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no range":      {func(o *node.Options) { o.Pods = netip.Prefix{} }, "127.64.0.0/16"},
 		"no logs":       {func(o *node.Options) { o.LogDir = "" }, "logs"},
 		"no identity":   {func(o *node.Options) { o.TLS.Certificate = nil }, "certificate"},
-		"no token":      {func(o *node.Options) { o.Token = "" }, "token"},
 		"no CPU":        {func(o *node.Options) { o.CPU = math.NaN() }, "NaN cores"},
 		"no memory":     {func(o *node.Options) { o.Memory = 0 }, "0 bytes"},
 		"negative time": {func(o *node.Options) { o.StopTimeout = -time.Second }, "-1s"},

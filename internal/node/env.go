@@ -3,7 +3,9 @@ package node
 import (
 	"fmt"
 	"math/big"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,8 @@ import (
 type place struct {
 	podIP, hostIP string
 	node          string
+	folders       map[string]string // of the pod's volumes, by name; nil: volumes cannot be mounted here
+	apiServer     netip.AddrPort    // as pods reach it; not valid: they do not
 	// capacity stands in for limits that a container does not have.
 	capacity corev1.ResourceList
 }
@@ -50,6 +54,10 @@ func environment(pod *corev1.Pod, c *corev1.Container, image Image, at place) (*
 		v.set(name, value)
 	}
 	v.set("HOSTNAME", pod.Name)
+	if at.apiServer.IsValid() { // a kubelet tells every container, whatever enableServiceLinks says
+		v.set("KUBERNETES_SERVICE_HOST", at.apiServer.Addr().String())
+		v.set("KUBERNETES_SERVICE_PORT", strconv.Itoa(int(at.apiServer.Port())))
+	}
 	if len(c.EnvFrom) > 0 {
 		return nil, fmt.Errorf("envFrom is not served here, since this node reads no ConfigMaps and Secrets: write the variables into env")
 	}

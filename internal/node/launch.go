@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,7 +37,11 @@ func commandFor(pod *corev1.Pod, c *corev1.Container, images map[string]Image, a
 			fmt.Sprintf("image %q is not present and this node pulls none: it runs programs of this machine under the names %s", c.Image, known),
 		}
 	}
-	if err := possible(pod, c); err != nil {
+	if err := possible(pod, c, at); err != nil {
+		return Command{}, badConfig("%v", err)
+	}
+	mounts, err := mountsOf(c, at)
+	if err != nil {
 		return Command{}, badConfig("%v", err)
 	}
 	env, err := environment(pod, c, image, at)
@@ -45,7 +50,7 @@ func commandFor(pod *corev1.Pod, c *corev1.Container, images map[string]Image, a
 	}
 	command := Command{
 		Name: pod.Namespace + "_" + pod.Name + "_" + c.Name, Path: image.Path, Args: slices.Clip(image.Args),
-		CPU: c.Resources.Limits.Cpu().AsApproximateFloat64(), Memory: c.Resources.Limits.Memory().Value(),
+		CPU: c.Resources.Limits.Cpu().AsApproximateFloat64(), Memory: c.Resources.Limits.Memory().Value(), Mounts: mounts,
 	}
 	if own := expandAll(c.Command, env); len(own) > 0 {
 		command.Path, command.Args = filepath.Join(filepath.Dir(image.Path), filepath.Base(own[0])), own[1:]
@@ -66,8 +71,24 @@ func expandAll(texts []string, env *variables) []string {
 	return expanded
 }
 
+// mountsOf are a container's volumes at its paths, where the node has folders for them.
+func mountsOf(c *corev1.Container, at place) ([]Mount, error) {
+	if at.folders == nil {
+		return nil, nil
+	}
+	var mounts []Mount
+	for _, m := range c.VolumeMounts {
+		folder, ok := at.folders[m.Name]
+		if !ok || m.SubPathExpr != "" || !filepath.IsLocal(cmp.Or(m.SubPath, ".")) {
+			return nil, fmt.Errorf("volume %s cannot be at %s: the pod has no such volume, or a subPath that leads out of it or is an expression", m.Name, m.MountPath)
+		}
+		mounts = append(mounts, Mount{Source: filepath.Join(folder, m.SubPath), Target: m.MountPath, ReadOnly: m.ReadOnly})
+	}
+	return mounts, nil
+}
+
 // possible refuses what would be left out silently otherwise.
-func possible(pod *corev1.Pod, c *corev1.Container) error {
+func possible(pod *corev1.Pod, c *corev1.Container, at place) error {
 	if len(pod.Spec.InitContainers) > 0 {
 		return errors.New("this node runs no init containers: let the container itself do their work")
 	}
@@ -75,6 +96,9 @@ func possible(pod *corev1.Pod, c *corev1.Container) error {
 		return errors.New("this node runs no lifecycle hooks: let the container act on its start and on SIGTERM")
 	}
 	for _, m := range c.VolumeMounts {
+		if at.folders != nil {
+			break // they are mounted
+		}
 		i := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
 		// An emptyDir needs no mount: the process has the machine's own folders.
 		if i < 0 || pod.Spec.Volumes[i].EmptyDir == nil {

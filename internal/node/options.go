@@ -9,6 +9,7 @@ package node
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Options are the settings of an Agent. All are required but StopTimeout.
+// Options are the settings of an Agent. All are required but Token, ClientCAs, VolumeDir and StopTimeout.
 type Options struct {
 	// Name is the node's name in the cluster.
 	Name string
@@ -35,9 +36,14 @@ type Options struct {
 	Images map[string]Image
 	// LogDir is where containers' output goes: NAMESPACE_POD/CONTAINER.log.
 	LogDir string
-	// TLS and Token are the certificate that the kubelet port shows and the bearer token that it wants.
-	TLS       tls.Certificate
+	// TLS is the certificate that the kubelet port shows.
+	TLS tls.Certificate
+	// Token is the one bearer token that may read logs and metrics. "": the API server is asked who may, as a kubelet does, and
+	// ClientCAs sign the certificates of those that come with one.
 	Token     string
+	ClientCAs *x509.CertPool
+	// VolumeDir is where pods' volumes are kept, for Processes that mount them. "": they cannot, and volumes with content are refused.
+	VolumeDir string
 	Processes Processes
 	// CPU (cores) and Memory (bytes) are what the node offers to the scheduler.
 	CPU    float64
@@ -71,6 +77,13 @@ type Command struct {
 	Output io.Writer // standard output and error
 	CPU    float64   // cores; 0: no limit
 	Memory int64     // bytes; 0: no limit
+	Mounts []Mount   // only where the agent has a VolumeDir
+}
+
+// Mount is a folder of this machine that a container sees at a path of its own.
+type Mount struct {
+	Source, Target string
+	ReadOnly       bool
 }
 
 // Process is a program that was started.
@@ -109,7 +122,6 @@ func (o Options) check() (netip.Addr, error) {
 		{!o.Pods.IsValid(), "the range of its pods' addresses is missing: give a prefix, such as 127.64.0.0/16"},
 		{o.LogDir == "", "the folder for logs is missing"},
 		{len(o.TLS.Certificate) == 0, "the certificate for its port is missing"},
-		{o.Token == "", "the token for its port is missing: without one, anyone here could read all logs"},
 		{!(o.CPU > 0), fmt.Sprintf("it offers %v cores: it must have some", o.CPU)},
 		{o.Memory <= 0, fmt.Sprintf("it offers %d bytes of memory: it must have some", o.Memory)},
 		{o.StopTimeout < 0, fmt.Sprintf("the time to stop in is %v: it must not be negative", o.StopTimeout)},

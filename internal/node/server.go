@@ -2,15 +2,12 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"resnet-autoscaling/internal/api"
@@ -28,15 +25,12 @@ func (a *Agent) newServer() (*httpserve.Server, error) {
 	containers.MustRegister(&cadvisor{agent: a})
 	return httpserve.New(httpserve.Options{
 		Listen:   a.o.Listen,
-		TLS:      &tls.Config{Certificates: []tls.Certificate{a.o.TLS}, MinVersion: tls.VersionTLS12},
+		TLS:      a.tls(),
 		Gatherer: newMetrics(a),
 		Routes: func(r chi.Router) {
 			r.NotFound(a.notFound)
-			r.Group(func(r chi.Router) {
-				r.Use(a.authorize)
-				r.Get("/containerLogs/{namespace}/{pod}/{container}", a.containerLogs)
-				r.Method(http.MethodGet, "/metrics/cadvisor", promhttp.HandlerFor(containers, promhttp.HandlerOpts{}))
-			})
+			r.With(a.authorize("log")).Get("/containerLogs/{namespace}/{pod}/{container}", a.containerLogs)
+			r.With(a.authorize("metrics")).Method(http.MethodGet, "/metrics/cadvisor", promhttp.HandlerFor(containers, promhttp.HandlerOpts{}))
 		},
 		RequestTimeout: callTimeout,
 		DrainTimeout:   time.Second, // by then the containers have ended, and with them the logs that are followed
@@ -44,25 +38,18 @@ func (a *Agent) newServer() (*httpserve.Server, error) {
 	})
 }
 
+// tls asks for a certificate only where one can be verified, and then only those who have none for a token.
+func (a *Agent) tls() *tls.Config {
+	c := &tls.Config{Certificates: []tls.Certificate{a.o.TLS}, MinVersion: tls.VersionTLS12}
+	if a.o.ClientCAs != nil {
+		c.ClientCAs, c.ClientAuth = a.o.ClientCAs, tls.VerifyClientCertIfGiven
+	}
+	return c
+}
+
 func (a *Agent) notFound(w http.ResponseWriter, r *http.Request) {
 	httpserve.WriteError(w, r, api.NewProblem(http.StatusNotFound, "not-found",
 		"a node has nothing at %s: ask for /containerLogs/NAMESPACE/POD/CONTAINER, /metrics/cadvisor, /metrics or /healthz", r.URL.Path), a.o.Log)
-}
-
-// authorize wants the token. Hashes are compared, since a comparison that takes the same time needs the same length.
-func (a *Agent) authorize(next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(a.o.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			httpserve.WriteError(w, r, api.NewProblem(http.StatusUnauthorized, "unauthorized",
-				"send the API server's token as Authorization: Bearer TOKEN"), a.o.Log)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // containerLogs answers as a kubelet does to the API server's pods/log.

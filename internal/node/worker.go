@@ -171,13 +171,10 @@ func (w *worker) run() {
 
 // runContainers returns when nothing of the pod runs any more and it has been asked to end.
 func (w *worker) runContainers() {
-	address, ok := w.takeAddress()
-	if ok {
-		var group sync.WaitGroup
-		for _, c := range w.containers {
-			group.Go(func() { w.runContainer(c, address.String()) })
+	if address, ok := w.takeAddress(); ok {
+		if at, ok := w.furnish(w.agent.place(address.String())); ok {
+			w.runAll(at)
 		}
-		group.Wait()
 		w.freeAddress()
 	}
 	w.mu.Lock()
@@ -186,6 +183,67 @@ func (w *worker) runContainers() {
 	w.change()
 	<-w.farewell.soft.Done()
 }
+
+func (w *worker) runAll(at place) {
+	var group sync.WaitGroup
+	for _, c := range w.containers {
+		group.Go(func() { w.runContainer(c, at) })
+	}
+	group.Wait()
+}
+
+// lack tells what the containers wait for, and gives it a little time to come.
+func (w *worker) lack(reason string, err error) {
+	for _, c := range w.containers {
+		c.refuse(reason, err.Error())
+	}
+	w.farewell.wait(retryEvery)
+}
+
+// furnish adds what the containers are to find at their place: the way to the API server, and their volumes, whose tokens it keeps
+// young. What is not there yet it waits for, as a kubelet does.
+func (w *worker) furnish(at place) (place, bool) {
+	for !w.farewell.begun() {
+		if err := w.furnishOnce(&at); err != nil {
+			w.lack("FailedMount", err)
+			continue
+		}
+		return at, true
+	}
+	return at, false
+}
+
+func (w *worker) furnishOnce(at *place) (err error) {
+	ctx, cancel := context.WithTimeout(w.farewell.soft, callTimeout)
+	defer cancel()
+	if at.apiServer, err = w.agent.apiServer(ctx); err != nil || w.agent.o.VolumeDir == "" {
+		return err
+	}
+	v := &volumes{core: w.agent.core, pod: w.pod, dir: w.volumeDir()}
+	folders, renew, err := v.fill(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	at.folders = folders
+	go w.renew(v, renew)
+	return nil
+}
+
+// renew makes tokens anew before they end, until the farewell.
+func (w *worker) renew(v *volumes, at time.Time) {
+	for !at.IsZero() && w.farewell.wait(time.Until(at)) {
+		ctx, cancel := context.WithTimeout(w.farewell.soft, callTimeout)
+		_, next, err := v.fill(ctx, time.Now())
+		cancel()
+		if err != nil {
+			w.log.Warn("the pod's volumes were not made anew; trying again", "error", err)
+			next = time.Now().Add(retryEvery)
+		}
+		at = next
+	}
+}
+
+func (w *worker) volumeDir() string { return filepath.Join(w.agent.o.VolumeDir, string(w.pod.UID)) }
 
 func (w *worker) takeAddress() (netip.Addr, bool) {
 	for !w.farewell.begun() && len(w.containers) > 0 {
@@ -196,10 +254,7 @@ func (w *worker) takeAddress() (netip.Addr, bool) {
 			w.mu.Unlock()
 			return address, true
 		}
-		for _, c := range w.containers {
-			c.refuse("NoAddress", err.Error())
-		}
-		w.farewell.wait(retryEvery)
+		w.lack("NoAddress", err)
 	}
 	return netip.Addr{}, false
 }
@@ -210,15 +265,15 @@ func (w *worker) freeAddress() {
 	w.agent.addresses.giveBack(w.address)
 }
 
-func (w *worker) runContainer(c *container, address string) {
-	command, err := commandFor(w.pod, &c.spec, w.agent.o.Images, w.agent.place(address))
+func (w *worker) runContainer(c *container, at place) {
+	command, err := commandFor(w.pod, &c.spec, w.agent.o.Images, at)
 	var refused *refusal
 	if errors.As(err, &refused) {
 		c.refuse(refused.reason, refused.message)
 		<-w.farewell.soft.Done() // nothing about a pod that would change this may be changed
 		return
 	}
-	c.address = address
+	c.address = at.podIP
 	c.run(command, w.farewell)
 }
 
@@ -295,8 +350,13 @@ func (w *worker) remove() error {
 			return err // a conflict: another pod of its name is there now
 		}
 	}
-	if deleting || lost {
-		return os.RemoveAll(w.logDir)
+	if !deleting && !lost {
+		return nil
 	}
-	return nil
+	if w.agent.o.VolumeDir != "" {
+		if err := os.RemoveAll(w.volumeDir()); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(w.logDir)
 }

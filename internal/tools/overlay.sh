@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Writes DIR/kustomization.yaml: deploy/overlays/minikube with what this deployment has of its own, from the environment:
+# NAMESPACE (default: default), REGISTRY (a prefix for our images; empty: as they are named), AUTOSCALER=1 and GRAFANA=1 (in the
+# cluster too), OVERLAY (another folder below deploy/overlays).
+set -euo pipefail
+
+dir=${1:?usage: overlay.sh DIR}
+mkdir -p "$dir"
+root=$(realpath --relative-to "$dir" "$(dirname "$0")/../..")
+registry=${REGISTRY:+${REGISTRY%/}/}
+
+{
+	echo "# Written by $(basename "$0"); make deploy writes it anew."
+	echo "apiVersion: kustomize.config.k8s.io/v1beta1"
+	echo "kind: Kustomization"
+	echo "namespace: ${NAMESPACE:-default}"
+	echo "resources:"
+	echo "  - $root/deploy/overlays/${OVERLAY:-minikube}"
+	if [ "${AUTOSCALER:-}${GRAFANA:-}" ]; then echo "components:"; fi
+	if [ "${AUTOSCALER:-}" ]; then echo "  - $root/deploy/components/autoscaler"; fi
+	if [ "${GRAFANA:-}" ]; then echo "  - $root/deploy/grafana"; fi
+	if [ "$registry" ]; then
+		echo "images:"
+		for image in resnet-inference dispatcher; do
+			echo "  - name: $image"
+			echo "    newName: $registry$image"
+		done
+	fi
+} > "$dir/kustomization.yaml"
