@@ -110,7 +110,7 @@ func (f *flags) service(cluster *kube.Cluster, log *slog.Logger, out io.Writer) 
 		listen = ""
 	}
 	return autoscaler.New(autoscaler.Options{
-		Listen: listen, Policy: f.policy(), Prometheus: metrics, Deployment: deployment, Elect: f.elect(cluster),
+		Listen: listen, Policy: f.policy(), MaxReplicas: f.MaxReplicas, Prometheus: metrics, Deployment: deployment, Elect: f.elect(cluster, log),
 		Name: f.Deployment, Namespace: cluster.Namespace(), Container: f.Container, Interval: f.Interval,
 		RateWindow: f.RateWindow, CPUWindow: f.CPUWindow, StaleAfter: f.StaleAfter, StaleCPU: f.StaleCPUAfter,
 		TargetCPU: f.TargetCPU, TargetRPS: f.TargetRPS, TargetShare: 0.7,
@@ -147,7 +147,7 @@ func (f *flags) prometheus(cluster *kube.Cluster, log *slog.Logger) (*prom.Clien
 }
 
 // elect is how it becomes the one that acts. Whoever changes nothing needs nobody's leave.
-func (f *flags) elect(cluster *kube.Cluster) autoscaler.Elect {
+func (f *flags) elect(cluster *kube.Cluster, log *slog.Logger) autoscaler.Elect {
 	if f.DryRun || f.Once || !f.LeaderElect {
 		return autoscaler.Alone
 	}
@@ -157,7 +157,7 @@ func (f *flags) elect(cluster *kube.Cluster) autoscaler.Elect {
 	}
 	identity := fmt.Sprintf("%s_%d", host, os.Getpid())
 	return func(ctx context.Context, holds func(string), lead func(context.Context) error) error {
-		return cluster.Lead(ctx, f.Deployment+"-autoscaler", identity, holds, lead)
+		return cluster.Lead(ctx, f.Deployment+"-autoscaler", identity, holds, lead, log)
 	}
 }
 

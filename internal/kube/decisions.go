@@ -23,7 +23,7 @@ func (d *Deployment) Decisions(ctx context.Context, since time.Time, tell func(a
 	since = since.Truncate(time.Second)
 	told := map[string]bool{} // a new watch begins with all the Events there are
 	for ctx.Err() == nil {
-		watch, err := d.core.Events(d.namespace).Watch(ctx, metav1.ListOptions{FieldSelector: selector, TimeoutSeconds: &seconds})
+		watch, err := d.events.Watch(ctx, metav1.ListOptions{FieldSelector: selector, TimeoutSeconds: &seconds})
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil

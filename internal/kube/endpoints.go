@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
-	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/gentype"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -31,7 +31,7 @@ const endpointPort = "http"
 
 // Endpoints finds the pods behind a Service by watching its EndpointSlices.
 type Endpoints struct {
-	slices             discoveryclient.EndpointSliceInterface
+	slices             *sliceClient
 	namespace, service string
 	log                *slog.Logger
 }
@@ -42,11 +42,12 @@ func (c *Cluster) Endpoints(service string, log *slog.Logger) (*Endpoints, error
 	if len(validation.IsDNS1035Label(service)) > 0 {
 		return nil, &command.Misuse{Flag: "--service", Value: service, Rule: "must be the name of a Service: at most 63 of a-z, 0-9 and -"}
 	}
-	client, err := discoveryclient.NewForConfig(c.config)
+	client, err := c.group(discoveryv1.SchemeGroupVersion)
 	if err != nil {
-		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+		return nil, err
 	}
-	return &Endpoints{slices: client.EndpointSlices(c.namespace), namespace: c.namespace, service: service, log: log}, nil
+	slices := gentype.NewClientWithList("endpointslices", client, parameterCodec, c.namespace, newOf[discoveryv1.EndpointSlice], newOf[discoveryv1.EndpointSliceList])
+	return &Endpoints{slices: slices, namespace: c.namespace, service: service, log: log}, nil
 }
 
 // Watch calls changed with all of the Service's endpoints, at first, also when there are none, and after each change, until ctx ends. While

@@ -166,6 +166,52 @@ func TestDecisionsAreToldOnceAndOnlyNewOnes(t *testing.T) {
 	}
 }
 
+// Whoever finds its Lease in another's hands stops, and has it again once that one's time is up.
+func TestALeaderWhoseLeaseIsTakenStops(t *testing.T) {
+	cluster, client := localAPI(t)
+	type event struct{ what, who string }
+	events := make(chan event, 10)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- cluster.Lead(ctx, "web-autoscaler", "first", func(holder string) { events <- event{"holder", holder} }, func(ctx context.Context) error {
+			events <- event{"leads", "first"}
+			<-ctx.Done()
+			events <- event{"stops", "first"}
+			return nil
+		}, slog.New(slog.DiscardHandler))
+	}()
+	want := func(list ...event) {
+		t.Helper()
+		for _, w := range list {
+			if got := <-events; got != w {
+				t.Fatalf("%v, want %v", got, w)
+			}
+		}
+	}
+	want(event{"holder", "first"}, event{"leads", "first"})
+	leases := client.CoordinationV1().Leases("default")
+	testkit.Eventually(t, "the lease is taken", func() bool {
+		lease, err := leases.Get(t.Context(), "web-autoscaler", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = new("intruder"), new(int32(1))
+		_, err = leases.Update(t.Context(), lease, metav1.UpdateOptions{})
+		return err == nil
+	})
+	want(event{"holder", "intruder"}, event{"stops", "first"}, event{"holder", "first"}, event{"leads", "first"})
+	stop()
+	want(event{"stops", "first"})
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	lease, err := leases.Get(t.Context(), "web-autoscaler", metav1.GetOptions{})
+	if err != nil || *lease.Spec.HolderIdentity != "" {
+		t.Errorf("the lease was not given back: %v %+v", err, lease.Spec)
+	}
+}
+
 // One acts, the other stands by, and takes over when the first one gives the lease back.
 func TestOnlyOneLeads(t *testing.T) {
 	cluster, _ := localAPI(t)
@@ -178,7 +224,7 @@ func TestOnlyOneLeads(t *testing.T) {
 				leading <- name
 				<-ctx.Done()
 				return nil
-			})
+			}, slog.New(slog.DiscardHandler))
 		}()
 		return func() {
 			cancel()

@@ -9,22 +9,26 @@ import (
 	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/scaling"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
-	autoscalingclient "k8s.io/client-go/kubernetes/typed/autoscaling/v2"
-	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/gentype"
+	"k8s.io/client-go/rest"
 )
 
 // Deployment is one Deployment as an autoscaler deals with it: it reads it and its pods, and changes nothing but its scale.
 type Deployment struct {
 	name, namespace string
-	apps            appsclient.AppsV1Interface
-	core            coreclient.CoreV1Interface
-	autoscaling     autoscalingclient.AutoscalingV2Interface
+	apps            rest.Interface // for the scale subresource, which has a kind of its own
+	deployments     *deployments
+	pods            *pods
+	events          *events
+	hpas            *hpas
 }
 
 // Deployment is the one of this name in the cluster's namespace. It asks nothing yet.
@@ -32,24 +36,31 @@ func (c *Cluster) Deployment(name string) (*Deployment, error) {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		return nil, &command.Misuse{Flag: "--deployment", Value: name, Rule: "must be the name of a Deployment: at most 253 of a-z, 0-9, - and ."}
 	}
-	apps, err := appsclient.NewForConfig(c.config)
+	apps, err := c.group(appsv1.SchemeGroupVersion)
 	if err != nil {
-		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+		return nil, err
 	}
-	core, err := coreclient.NewForConfig(c.config)
+	core, err := c.group(corev1.SchemeGroupVersion)
 	if err != nil {
-		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+		return nil, err
 	}
-	autoscaling, err := autoscalingclient.NewForConfig(c.config)
+	autoscaling, err := c.group(autoscalingv2.SchemeGroupVersion)
 	if err != nil {
-		return nil, fmt.Errorf("client for %s: %w", c.config.Host, err)
+		return nil, err
 	}
-	return &Deployment{name: name, namespace: c.namespace, apps: apps, core: core, autoscaling: autoscaling}, nil
+	return &Deployment{
+		name: name, namespace: c.namespace, apps: apps,
+		deployments: gentype.NewClient("deployments", apps, parameterCodec, c.namespace, newOf[appsv1.Deployment]),
+		pods:        gentype.NewClientWithList("pods", core, parameterCodec, c.namespace, newOf[corev1.Pod], newOf[corev1.PodList]),
+		events:      gentype.NewClientWithList("events", core, parameterCodec, c.namespace, newOf[corev1.Event], newOf[corev1.EventList]),
+		hpas: gentype.NewClientWithList("horizontalpodautoscalers", autoscaling, parameterCodec, c.namespace,
+			newOf[autoscalingv2.HorizontalPodAutoscaler], newOf[autoscalingv2.HorizontalPodAutoscalerList]),
+	}, nil
 }
 
 // Fleet reads the Deployment and its pods. Pods that ended or are being deleted are left out.
 func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
-	o, err := d.apps.Deployments(d.namespace).Get(ctx, d.name, metav1.GetOptions{})
+	o, err := d.deployments.Get(ctx, d.name, metav1.GetOptions{})
 	if err != nil {
 		return scaling.Fleet{}, d.failed("read deployment", "get", "deployments", err)
 	}
@@ -62,7 +73,7 @@ func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
 	if err != nil {
 		return scaling.Fleet{}, d.failed("read the selector of deployment", "get", "deployments", err)
 	}
-	list, err := d.core.Pods(d.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	list, err := d.pods.List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return scaling.Fleet{}, d.failed("list the pods of deployment", "list", "pods", err)
 	}
@@ -103,7 +114,7 @@ func (d *Deployment) Scale(ctx context.Context, from, to int) error {
 	const attempts = 4
 	var err error
 	for range attempts {
-		scale, readErr := d.apps.Deployments(d.namespace).GetScale(ctx, d.name, metav1.GetOptions{})
+		scale, readErr := d.scale(ctx)
 		if readErr != nil {
 			return d.failed("read the scale of deployment", "get", "deployments/scale", readErr)
 		}
@@ -117,6 +128,12 @@ func (d *Deployment) Scale(ctx context.Context, from, to int) error {
 	return d.failed("scale deployment", "patch", "deployments/scale", err)
 }
 
+func (d *Deployment) scale(ctx context.Context) (*autoscalingv1.Scale, error) {
+	s := &autoscalingv1.Scale{}
+	err := d.apps.Get().Namespace(d.namespace).Resource("deployments").Name(d.name).SubResource("scale").Do(ctx).Into(s)
+	return s, err
+}
+
 func (d *Deployment) patchScale(ctx context.Context, version string, replicas int) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"resourceVersion": version},
@@ -125,14 +142,13 @@ func (d *Deployment) patchScale(ctx context.Context, version string, replicas in
 	if err != nil {
 		return err
 	}
-	// Not the typed Patch: it would take the answer, a Scale, for a Deployment.
-	return d.apps.RESTClient().Patch(types.MergePatchType).Namespace(d.namespace).Resource("deployments").Name(d.name).
+	return d.apps.Patch(types.MergePatchType).Namespace(d.namespace).Resource("deployments").Name(d.name).
 		SubResource("scale").Body(patch).Do(ctx).Error()
 }
 
 // OtherAutoscaler names the HorizontalPodAutoscaler that scales the same Deployment, or is "". KEDA's ScaledObjects work by one too.
 func (d *Deployment) OtherAutoscaler(ctx context.Context) (string, error) {
-	list, err := d.autoscaling.HorizontalPodAutoscalers(d.namespace).List(ctx, metav1.ListOptions{})
+	list, err := d.hpas.List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return "", d.failed("list the horizontalpodautoscalers of deployment", "list", "horizontalpodautoscalers", err)
 	}
@@ -152,7 +168,7 @@ func (d *Deployment) OtherAutoscaler(ctx context.Context) (string, error) {
 
 // Event writes a Kubernetes Event about the Deployment.
 func (d *Deployment) Event(ctx context.Context, warning bool, reason, message string, at time.Time) error {
-	o, err := d.apps.Deployments(d.namespace).Get(ctx, d.name, metav1.GetOptions{})
+	o, err := d.deployments.Get(ctx, d.name, metav1.GetOptions{})
 	if err != nil {
 		return d.failed("read deployment", "get", "deployments", err)
 	}
@@ -161,7 +177,7 @@ func (d *Deployment) Event(ctx context.Context, warning bool, reason, message st
 		kind = corev1.EventTypeWarning
 	}
 	when := metav1.NewTime(at)
-	_, err = d.core.Events(d.namespace).Create(ctx, &corev1.Event{
+	_, err = d.events.Create(ctx, &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + "-", Namespace: d.namespace},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion},
 		Type:           kind, Reason: reason, Message: message, Count: 1, FirstTimestamp: when, LastTimestamp: when,
