@@ -32,6 +32,7 @@ const (
 // heartbeat registers the node and keeps it alive in the API server's eyes until ctx ends.
 func (a *Agent) heartbeat(ctx context.Context) error {
 	var told time.Time
+	lost := false // contact with the API server
 	for {
 		wait := leaseEvery
 		err := a.renewLease(ctx, time.Now())
@@ -40,9 +41,15 @@ func (a *Agent) heartbeat(ctx context.Context) error {
 				told = time.Now()
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			a.o.Log.Warn("the API server was not told that this node lives; trying again", "error", err)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			wait = retryEvery
+		}
+		if lost != (err != nil) {
+			lost = err != nil
+			a.tellContact(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,6 +57,15 @@ func (a *Agent) heartbeat(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// tellContact logs that contact was lost, or is there again.
+func (a *Agent) tellContact(err error) {
+	if err != nil {
+		a.o.Log.Warn("the API server was not told that this node lives; trying until it is", "error", err)
+		return
+	}
+	a.o.Log.Info("the API server hears again that this node lives")
 }
 
 func (a *Agent) renewLease(ctx context.Context, now time.Time) error {

@@ -176,6 +176,24 @@ func TestAStubbornPodIsKilledWhenItsTimeIsUp(t *testing.T) {
 	}
 }
 
+// The control plane calls the pods of a node unready that it has not heard of for a while. When the node is back it says otherwise.
+func TestAReadyPodThatIsCalledUnreadyIsReadyAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.create(t, podNamed("web"))
+	p := w.until(t, "web", "ready", isReady)
+	for i := range p.Status.Conditions {
+		if c := &p.Status.Conditions[i]; c.Type == corev1.PodReady {
+			c.Status, c.LastTransitionTime = corev1.ConditionFalse, metav1.Now()
+		}
+	}
+	called, err := w.client.CoreV1().Pods(namespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until(t, "web", "ready again", func(p *corev1.Pod) bool { return isReady(p) && p.ResourceVersion != called.ResourceVersion })
+}
+
 func TestAPodThatIsDone(t *testing.T) {
 	t.Parallel()
 	w := start(t)

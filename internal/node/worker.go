@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
 // logLimit is when a container's log file is set aside, in bytes: a kubelet's default.
@@ -35,15 +36,17 @@ type worker struct {
 	containers []*container
 	began      time.Time
 	told       corev1.PodStatus // what the API server was told last; the worker's own
+	toldAs     string           // the pod's version that this made
 
 	left chan struct{} // closed when the agent ends
 
 	mu        sync.Mutex
 	address   netip.Addr
-	deleting  bool // the API server waits for the end
-	lost      bool // the API server does not have the pod any more
-	over      bool // all containers have ended for good
-	nodeStops bool // because the agent ends
+	deleting  bool        // the API server waits for the end
+	lost      bool        // the API server does not have the pod any more
+	over      bool        // all containers have ended for good
+	nodeStops bool        // because the agent ends
+	seen      *corev1.Pod // the newest version that has not been looked at yet
 }
 
 func newWorker(a *Agent, p *corev1.Pod) *worker {
@@ -112,6 +115,10 @@ func (w *worker) change() {
 
 // see takes in the pod's newest version.
 func (w *worker) see(p *corev1.Pod) {
+	w.mu.Lock()
+	w.seen = p
+	w.mu.Unlock()
+	w.change()
 	if p.DeletionTimestamp == nil {
 		return
 	}
@@ -291,8 +298,33 @@ func (w *worker) facts() podFacts {
 	return f
 }
 
+// contradicted takes in that somebody else wrote the pod's readiness since: the control plane does, of a node that it did not hear of.
+func (w *worker) contradicted() {
+	w.mu.Lock()
+	seen := w.seen
+	w.seen = nil
+	w.mu.Unlock()
+	if seen == nil || w.toldAs == "" {
+		return
+	}
+	order, err := resourceversion.CompareResourceVersion(seen.ResourceVersion, w.toldAs)
+	if err == nil && order > 0 && readiness(seen.Status) != readiness(w.told) {
+		w.told = seen.Status
+	}
+}
+
+func readiness(s corev1.PodStatus) corev1.ConditionStatus {
+	for _, c := range s.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionUnknown
+}
+
 // tell writes the pod's status, where it is another than the API server was told last.
 func (w *worker) tell() error {
+	w.contradicted()
 	w.mu.Lock()
 	silent := w.lost || len(w.containers) == 0
 	w.mu.Unlock()
@@ -309,11 +341,11 @@ func (w *worker) tell() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	_, err = w.agent.core.Pods(w.pod.Namespace).Patch(ctx, w.pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	answer, err := w.agent.core.Pods(w.pod.Namespace).Patch(ctx, w.pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	w.told = status
+	w.told, w.toldAs = status, answer.GetResourceVersion()
 	return nil
 }
 
