@@ -147,8 +147,9 @@ func newLoop(t *testing.T, change func(*autoscaler.Options)) loop {
 		metrics: &metricsOf{pods: 2, values: map[string]float64{"requests": 5, "capacity": 10, "cpu": 0.1, "age": 1}},
 	}
 	o := autoscaler.Options{
-		Policy:     scaling.Target{Min: 1, Max: 10, Tolerance: 0.1, UpSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}}},
-		Prometheus: l.metrics, Deployment: l.cluster, Elect: autoscaler.Alone,
+		MaxReplicas: 10,
+		Policy:      scaling.Target{Min: 1, Max: 10, Tolerance: 0.1, UpSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}}},
+		Prometheus:  l.metrics, Deployment: l.cluster, Elect: autoscaler.Alone,
 		Name: "resnet-inference", Namespace: "default", Container: "resnet", Interval: 5 * time.Second, RateWindow: 30 * time.Second,
 		CPUWindow: time.Minute, StaleAfter: 20 * time.Second, StaleCPU: 45 * time.Second, TargetCPU: 0.7, TargetShare: 0.7,
 		Registry: l.registry, Log: slog.New(slog.NewTextHandler(l.log, nil)),
@@ -202,7 +203,7 @@ func TestScalesByTheSignalThatAsksForMost(t *testing.T) {
 	if replicas != 3 || len(events) != 1 || !strings.Contains(events[0], "Scaled 2→3: cpu") {
 		t.Errorf("replicas %d, events %q", replicas, events)
 	}
-	for name, want := range map[string]float64{"autoscaler_desired_replicas": 3, "autoscaler_current_replicas": 2} {
+	for name, want := range map[string]float64{"autoscaler_desired_replicas": 3, "autoscaler_current_replicas": 2, "autoscaler_max_replicas": 10} {
 		if got := l.count(t, name, ""); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
@@ -309,7 +310,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 func TestAllMetricsAreThereFromTheStart(t *testing.T) {
 	l := newLoop(t, nil)
 	for _, name := range []string{
-		"autoscaler_desired_replicas", "autoscaler_current_replicas", "autoscaler_signal", "autoscaler_decisions_total",
+		"autoscaler_desired_replicas", "autoscaler_current_replicas", "autoscaler_max_replicas", "autoscaler_signal", "autoscaler_decisions_total",
 		"autoscaler_holds_total", "autoscaler_poll_errors_total", "autoscaler_tick_duration_seconds", "autoscaler_leader",
 	} {
 		if n, err := testutil.GatherAndCount(l.registry, name); err != nil || n == 0 {
@@ -369,10 +370,11 @@ func TestOptionsAreChecked(t *testing.T) {
 		"--rate-window": func(o *autoscaler.Options) { o.RateWindow = time.Second },
 		"--stale-after": func(o *autoscaler.Options) { o.StaleAfter = 0 },
 		"--target-cpu":  func(o *autoscaler.Options) { o.TargetCPU = -1 },
+		"--container":   func(o *autoscaler.Options) { o.Container = ".*" },
 		"--target-rps":  func(o *autoscaler.Options) { o.TargetRPS = -1 },
 	} {
 		o := autoscaler.Options{
-			Interval: 5 * time.Second, RateWindow: 30 * time.Second, StaleAfter: time.Second, TargetCPU: 0.7,
+			Container: "resnet", Interval: 5 * time.Second, RateWindow: 30 * time.Second, StaleAfter: time.Second, TargetCPU: 0.7,
 			Registry: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		change(&o)

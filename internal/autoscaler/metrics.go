@@ -31,7 +31,7 @@ const (
 	signalOffered  = "offered"
 )
 
-func newMetrics(r *prometheus.Registry) *metrics {
+func newMetrics(r *prometheus.Registry, most int) *metrics {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(r)
 	m := &metrics{
@@ -44,6 +44,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		errors:    f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_poll_errors_total", Help: "Questions that got no answer, by whom they were put to."}, []string{"source"}),
 		tick:      f.NewHistogram(prometheus.HistogramOpts{Name: "autoscaler_tick_duration_seconds", Help: "How long a tick takes.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 13)}),
 	}
+	f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_max_replicas", Help: "Most replicas that it may ask for."}).Set(float64(most))
 	for _, direction := range []string{"up", "down", "none"} {
 		m.decisions.WithLabelValues(direction)
 	}

@@ -41,11 +41,13 @@ func Alone(ctx context.Context, _ func(string), lead func(context.Context) error
 
 // Options are the settings of a Service. All are required but TargetRPS, DryRun and Told.
 type Options struct {
-	Listen     string // "": no server, as for a single decision
-	Policy     scaling.Policy
-	Prometheus Prometheus
-	Deployment Deployment
-	Elect      Elect
+	Listen string // "": no server, as for a single decision
+	Policy scaling.Policy
+	// MaxReplicas is the policy's bound, for those who watch how near it is.
+	MaxReplicas int
+	Prometheus  Prometheus
+	Deployment  Deployment
+	Elect       Elect
 
 	Name       string // of the Deployment: its pods' names begin with it
 	Namespace  string

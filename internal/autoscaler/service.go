@@ -35,7 +35,7 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry)}
+	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry, o.MaxReplicas)}
 	if o.Listen == "" {
 		return s, nil
 	}

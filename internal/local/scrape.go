@@ -46,12 +46,12 @@ func replaceCredentials(job map[string]any, kubeconfig, token, ca string) {
 }
 
 // files are where the way into the system is written down.
-type files struct{ kubeconfig, token, ca, scrape, data, logs string }
+type files struct{ kubeconfig, token, ca, scrape, rules, data, logs string }
 
 func filesIn(dir string) files {
 	return files{
 		kubeconfig: filepath.Join(dir, "kubeconfig"), token: filepath.Join(dir, "token"), ca: filepath.Join(dir, "ca.crt"),
-		scrape: filepath.Join(dir, "prometheus.yml"), data: filepath.Join(dir, "prometheus"), logs: filepath.Join(dir, "logs"),
+		scrape: filepath.Join(dir, "prometheus.yml"), rules: filepath.Join(dir, "rules.yml"), data: filepath.Join(dir, "prometheus"), logs: filepath.Join(dir, "logs"),
 	}
 }
 
@@ -73,7 +73,13 @@ func (f files) write(api API, manifests fs.FS) error {
 	if err != nil {
 		return err
 	}
-	for path, content := range map[string][]byte{f.kubeconfig: kubeconfig, f.token: []byte(api.Token()), f.ca: api.CA(), f.scrape: scrape} {
+	rules, err := fs.ReadFile(manifests, "prometheus/rules.yml") // which the configuration looks for beside itself
+	if err != nil {
+		return fmt.Errorf("read Prometheus' rules: %w", err)
+	}
+	for path, content := range map[string][]byte{
+		f.kubeconfig: kubeconfig, f.token: []byte(api.Token()), f.ca: api.CA(), f.scrape: scrape, f.rules: rules,
+	} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return err
 		}

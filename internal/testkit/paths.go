@@ -48,6 +48,12 @@ func Kubectl(t testing.TB) string {
 	return cachedOr(t, "kubectl")
 }
 
+// Promtool is the path of Prometheus' tool for rules: the one that `make test` built into .cache, else the one on PATH.
+func Promtool(t testing.TB) string {
+	t.Helper()
+	return cachedOr(t, "promtool")
+}
+
 // cachedOr prefers the version that is pinned here to whatever the machine has.
 func cachedOr(t testing.TB, name string) string {
 	t.Helper()
