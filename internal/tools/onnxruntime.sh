@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
-# onnxruntime.sh DEST: puts libonnxruntime at DEST, once, from the first source that works:
+# onnxruntime.sh DEST [ARCH]: puts libonnxruntime at DEST, once, from the first source that works:
 #   1. $RESNET_ONNXRUNTIME_LIB, or a library that the system's linker knows, if it is 1.24 or newer (ORT API 24);
 #   2. Microsoft's own packages through the clients at hand, npm then pip; 3. the official release archive.
 # What is fetched must have the sha256 written here, or it is thrown away.
+# ARCH (amd64 or arm64; default: this machine's) is for image builds, which may be for another architecture than the builder's.
 set -euo pipefail
 
 dest=$1
+machine=$(uname -m)
+case ${2:-} in
+"") target=$machine ;;
+amd64) target=x86_64 ;;
+arm64) target=aarch64 ;;
+*) target=$2 ;;
+esac
 version=1.30.0          # what npm and pip are asked for
 release=1.24.2          # the newest release archive whose sum we know
 least=1.24
 
-case $(uname -s)-$(uname -m) in
+case $(uname -s)-$target in
 Linux-x86_64)
 	npm_path=package/bin/napi-v6/linux/x64/libonnxruntime.so.1
 	npm_sha=ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23
@@ -28,7 +36,7 @@ Linux-aarch64)
 	release_sha=6715b3d19965a2a6981e78ed4ba24f17a8c30d2d26420dbed10aac7ceca0085e
 	;;
 *)
-	echo "onnxruntime: no pinned library for $(uname -s) on $(uname -m)." >&2
+	echo "onnxruntime: no pinned library for $(uname -s) on $target." >&2
 	echo "Install ONNX Runtime $least or newer and set RESNET_ONNXRUNTIME_LIB to its libonnxruntime." >&2
 	exit 1
 	;;
@@ -60,6 +68,7 @@ install_library() { # FILE SOURCE
 
 from_system() {
 	local lib=${RESNET_ONNXRUNTIME_LIB:-} found
+	[ "$target" = "$machine" ] || return 1
 	if [ -n "$lib" ]; then
 		[ -f "$lib" ] || { say "RESNET_ONNXRUNTIME_LIB is $lib: no such file"; exit 1; }
 		found=$(library_version "$lib")
@@ -86,8 +95,10 @@ from_pip() {
 	timeout 300 "$pip" download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp --abi cp312 \
 		--platform "$pip_platform" --dest "$work" "onnxruntime==$version" || return 1
 	python3 -m zipfile -e "$work"/onnxruntime-*.whl "$work/wheel" || return 1
-	verify "$work/wheel/onnxruntime/capi/libonnxruntime.so.$version" "$pip_sha" &&
-		install_library "$work/wheel/onnxruntime/capi/libonnxruntime.so.$version" pip
+	verify "$work/wheel/onnxruntime/capi/libonnxruntime.so.$version" "$pip_sha" || return 1
+	install_library "$work/wheel/onnxruntime/capi/libonnxruntime.so.$version" pip
+	# Whoever passes the library on, as an image does, has to pass these on too.
+	cp "$work/wheel/onnxruntime/LICENSE" "$work/wheel/onnxruntime/ThirdPartyNotices.txt" "$(dirname "$dest")"
 }
 
 from_release() {
