@@ -6,11 +6,15 @@ CACHE      := $(CURDIR)/.cache
 TOOLS      := -modfile=internal/tools/go.mod
 ONNX       := $(CACHE)/onnxruntime/libonnxruntime.so
 PROMETHEUS := $(CACHE)/bin/prometheus
+PROMTOOL   := $(CACHE)/bin/promtool
 KUBECTL    := $(CACHE)/bin/kubectl
+E2E        := $(CACHE)/e2e
+TAG        := latest
 GOFUMPT    := $(CACHE)/bin/gofumpt
 STATICCHECK := $(CACHE)/bin/staticcheck
 GOVULNCHECK := $(CACHE)/bin/govulncheck
 KUBERNETES := -X k8s.io/component-base/version.gitVersion=v1.37.1 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37
+CONTROLPLANE := -X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36
 
 # Fetching, building Prometheus and building ours overlap.
 MAKEFLAGS += --jobs=2
@@ -18,7 +22,7 @@ MAKEFLAGS += --jobs=2
 
 .PHONY: help
 help: ## list the targets (this is the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(ONNX) $(PROMETHEUS) ## fetch libonnxruntime and Prometheus into .cache/, once
@@ -37,23 +41,52 @@ up: setup build ## run the whole system here until Ctrl-C
 	bin/local up
 
 .PHONY: test
-test: setup build $(KUBECTL) ## run every test, with the race detector
+test: setup build $(KUBECTL) $(PROMTOOL) ## run every test, with the race detector
 	PATH="$$PATH:$(CACHE)/bin" go test -race -timeout 15m ./...
+
+.PHONY: e2e
+e2e: setup build $(KUBECTL) $(E2E)/kube-apiserver $(E2E)/etcd $(E2E)/kwok ## prove the cluster's part on a real control plane, in a network namespace
+	go -C internal/e2e test -count=1 -timeout 25m -v ./...
+
+.PHONY: images
+images: ## build resnet-inference and dispatcher with docker or buildah; REGISTRY=… is put before the names, TAG (latest) behind
+	@if docker version >/dev/null 2>&1; then build="docker build"; elif command -v buildah >/dev/null; then build="buildah bud --layers"; \
+	else echo "images: neither a docker engine nor buildah is here, and one of them is needed" >&2; exit 1; fi; \
+	for image in model:resnet-inference dispatcher:dispatcher; do \
+		DOCKER_BUILDKIT=1 $$build -f Dockerfile.$${image%:*} -t $(REGISTRY:%=%/)$${image#*:}:$(TAG) --build-arg VERSION=$(VERSION) \
+			--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) . || exit 1; \
+	done
+
+.PHONY: test-images
+test-images: ## build the images without docker, weigh them and run them; as root, on Debian
+	internal/tools/images-test.sh
 
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
-	@unformatted=$$($(GOFUMPT) -l .); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
+	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
+	cd internal/e2e && go vet ./... && $(STATICCHECK) ./...
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code
-	$(GOFUMPT) -w .
+	$(GOFUMPT) -w cmd internal
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the web)
 	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out"; \
 	case "$$out" in *"fetching vulnerabilities"*) echo "vuln: not checked: the vulnerability database cannot be reached"; exit 0;; esac; exit $$code
+
+.PHONY: deploy undeploy port-forward dashboard
+deploy: ## bring the system up on minikube, or on another cluster: KUBECTL_CONTEXT, NAMESPACE, REGISTRY, AUTOSCALER=1
+	@internal/tools/deploy.sh up
+undeploy: ## remove it from there, with Prometheus' data
+	@internal/tools/deploy.sh down
+port-forward: ## make the cluster's dispatcher and Prometheus local
+	@internal/tools/deploy.sh forward
+dashboard: ## show the loop in Grafana, on the cluster
+	@internal/tools/deploy.sh dashboard
+export KUBECTL_CONTEXT NAMESPACE REGISTRY AUTOSCALER
 
 .PHONY: clean
 clean: ## remove what was built and measured, keep what was fetched
@@ -67,6 +100,20 @@ $(PROMETHEUS): internal/tools/prometheus.sh internal/tools/go.mod
 
 $(KUBECTL): internal/tools/kubectl/main.go internal/tools/go.mod
 	CGO_ENABLED=0 go -C internal/tools build -ldflags "-s -w $(KUBERNETES)" -o $@ ./kubectl
+
+$(PROMTOOL): internal/tools/go.mod
+	CGO_ENABLED=0 go build $(TOOLS) -tags remove_all_sd,enable_kubernetes_sd,netgo -ldflags "-s -w" -o $@ github.com/prometheus/prometheus/cmd/promtool
+
+# One build for three: they share nearly all of it.
+$(E2E)/kube-apiserver: internal/e2e/controlplane/go.mod
+	CGO_ENABLED=0 go -C internal/e2e/controlplane build -trimpath -ldflags "-s -w $(CONTROLPLANE)" -o $(E2E)/ \
+		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager k8s.io/kubernetes/cmd/kube-scheduler
+
+$(E2E)/etcd: internal/e2e/controlplane/go.mod
+	CGO_ENABLED=0 go -C internal/e2e/controlplane build -trimpath -ldflags "-s -w" -o $@ go.etcd.io/etcd/server/v3
+
+$(E2E)/kwok: internal/e2e/kwok/go.mod
+	CGO_ENABLED=0 go -C internal/e2e/kwok build -trimpath -ldflags "-s -w" -o $@ sigs.k8s.io/kwok/cmd/kwok
 
 $(GOFUMPT): internal/tools/go.mod
 	go build $(TOOLS) -o $@ mvdan.cc/gofumpt
