@@ -1,0 +1,218 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/testkit"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	thousand = 1000
+	// kwok gives its pods addresses out of this range, and its node this one.
+	syntheticPods   = "10.244.128.0/20"
+	syntheticNodeIP = "10.244.254.20"
+)
+
+// The contract's budgets for memory, in bytes, and for times. Times are logged; a loaded machine may be slower, but not by so much.
+const (
+	autoscalerMemory = 60e6
+	dispatcherMemory = 80e6
+	tickBudget       = 50 * time.Millisecond
+	intakeBudget     = 500 * time.Millisecond
+	loaded           = 10
+)
+
+// aThousandReplicas are pods that kwok plays, with addresses at which this process answers as model servers do; all else is real.
+func (c *cluster) aThousandReplicas(t *testing.T) {
+	c.playReplicas(t)
+	c.kubectl(t, "set", "env", "deployment/autoscaler", fmt.Sprintf("RESNET_MIN_REPLICAS=%d", thousand), fmt.Sprintf("RESNET_MAX_REPLICAS=%d", thousand))
+	c.rolledOut(t, "autoscaler")
+	c.kubectl(t, "rollout", "status", "deployment/"+deployment, "--timeout=600s")
+	testkit.Eventually(t, "Prometheus has CPU and requests of them all", func() bool {
+		return c.query(t, `count(rate(inference_requests_total{outcome="ok"}[30s])) == 1000 and count(rate(container_cpu_usage_seconds_total{pod=~"resnet-inference-.*"}[1m])) >= 1000`) > 0
+	})
+	c.measureTicks(t)
+	c.measureIntake(t)
+}
+
+// playReplicas moves the Deployment's pods to a node that kwok plays.
+func (c *cluster) playReplicas(t *testing.T) {
+	t.Helper()
+	c.master.start(t, "kwok", "--config="+filepath.Join(testkit.Root(t), "internal", "e2e", "testdata", "stages.yaml"), "--kubeconfig="+c.master.kubeconfig("kwok"), "--manage-nodes-with-label-selector=type=kwok", "--cidr="+syntheticPods, "--node-ip="+syntheticNodeIP)
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("1000"), corev1.ResourceMemory: resource.MustParse("1Ti"), corev1.ResourcePods: resource.MustParse("2000"),
+	}
+	_, err := c.client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "synthetic", Labels: map[string]string{"type": "kwok", corev1.LabelHostname: "synthetic"}},
+		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "synthetic", Effect: corev1.TaintEffectNoSchedule}}},
+		Status:     corev1.NodeStatus{Capacity: capacity, Allocatable: capacity},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.answerForPods(t)
+	c.answerForNode(t)
+	// All at once: one by one, as the manifest has it, a thousand would take their time.
+	c.kubectl(t, "patch", "deployment", deployment, "--type=strategic", "-p", `{"spec":{
+		"strategy":{"rollingUpdate":{"maxSurge":"100%"}},
+		"template":{"spec":{"nodeSelector":{"type":"kwok"},"tolerations":[{"key":"synthetic","operator":"Exists"}]}}}}`)
+	c.rolledOut(t, deployment)
+}
+
+// answerForPods answers at every address that kwok may give a pod, as a model server that is ready and has some load does.
+func (c *cluster) answerForPods(t *testing.T) {
+	t.Helper()
+	var served atomic.Int64
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.PathReadyz, func(w http.ResponseWriter, _ *http.Request) {
+		api.Capability{Slots: 1, CapacityRPS: 10}.Set(w.Header())
+	})
+	mux.HandleFunc(api.PathMetrics, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "inference_requests_total{outcome=\"ok\"} %d\ninference_capacity_rps 10\n", served.Add(1)/20)
+	})
+	var servers []net.Listener
+	address := netip.MustParsePrefix(syntheticPods).Addr()
+	for range thousand + 200 { // those that end keep theirs for a while
+		address = address.Next()
+		l, err := net.Listen("tcp", netip.AddrPortFrom(address, 8000).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		servers = append(servers, l)
+	}
+	serve(t, mux, servers...)
+}
+
+// answerForNode answers as the kubelet of kwok's node: with the CPU of all its pods.
+func (c *cluster) answerForNode(t *testing.T) {
+	t.Helper()
+	certificate, key := c.master.kubelets.issue(t, pkix.Name{CommonName: "system:node:synthetic"}, net.ParseIP(syntheticNodeIP))
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", syntheticNodeIP+":10250", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		list, err := c.client.CoreV1().Pods(namespace).List(r.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=synthetic", ResourceVersion: "0"})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		for i := range list.Items {
+			fmt.Fprintf(w, "container_cpu_usage_seconds_total{namespace=%q,pod=%q,container=\"resnet\"} %f\n", namespace, list.Items[i].Name, 0.15*time.Since(begin).Seconds())
+		}
+	}), l)
+}
+
+func serve(t *testing.T, h http.Handler, listeners ...net.Listener) {
+	t.Helper()
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	for _, l := range listeners {
+		go func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				t.Errorf("serve %s: %v", l.Addr(), err)
+			}
+		}()
+	}
+	t.Cleanup(func() { server.Close() })
+}
+
+// measureTicks reads the autoscaler's own histogram over some ticks.
+func (c *cluster) measureTicks(t *testing.T) {
+	t.Helper()
+	const ticks = 12
+	begin := c.buckets(t)
+	testkit.Eventually(t, "a dozen ticks", func() bool { return c.buckets(t)["+Inf"]-begin["+Inf"] >= ticks })
+	end := c.buckets(t)
+	p99 := "more than all buckets"
+	slowest := time.Duration(0)
+	for _, le := range []string{"0.001", "0.002", "0.004", "0.008", "0.016", "0.032", "0.064", "0.128", "0.256", "0.512", "1.024", "2.048", "4.096"} {
+		if end[le]-begin[le] >= end["+Inf"]-begin["+Inf"] {
+			p99 = le + " s"
+			slowest, _ = time.ParseDuration(le + "s")
+			break
+		}
+	}
+	memory := c.metric(t, "autoscaler", 8081, "process_resident_memory_bytes")
+	t.Logf("autoscaler at %d replicas: each of %.0f ticks took at most %s (budget %v); RSS %.1f MB (budget %.0f)",
+		thousand, end["+Inf"]-begin["+Inf"], p99, tickBudget, memory/1e6, autoscalerMemory/1e6)
+	if slowest == 0 || slowest > loaded*tickBudget {
+		t.Errorf("ticks take up to %s", p99)
+	}
+	if memory > autoscalerMemory {
+		t.Errorf("the autoscaler takes %.1f MB", memory/1e6)
+	}
+}
+
+// buckets are how many ticks took at most so long, by the bound.
+func (c *cluster) buckets(t *testing.T) map[string]float64 {
+	t.Helper()
+	found := map[string]float64{}
+	for name, value := range c.series(t, "autoscaler", 8081) {
+		if le, ok := strings.CutPrefix(name, `autoscaler_tick_duration_seconds_bucket{le="`); ok {
+			found[strings.TrimSuffix(le, `"}`)] = value
+		}
+	}
+	return found
+}
+
+// measureIntake starts one more dispatcher, on a laptop that is in the pods' network, and waits until it has them all.
+func (c *cluster) measureIntake(t *testing.T) {
+	t.Helper()
+	const listen = "127.0.0.1:8079"
+	dispatcher := c.command(t, bin(t, "dispatcher"), "--listen="+listen, "--log-level=error")
+	begin := time.Now()
+	if err := dispatcher.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = dispatcher.Process.Kill()
+		_ = dispatcher.Wait()
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ready := func() float64 {
+		answer, err := client.Get("http://" + listen + "/metrics")
+		if err != nil {
+			return 0
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return parseSeries(string(text))[`dispatcher_replicas{state="ready"}`]
+	}
+	for ready() != thousand && ctx.Err() == nil {
+	}
+	took := time.Since(begin)
+	memory := c.metric(t, "dispatcher", 8080, "process_resident_memory_bytes")
+	t.Logf("dispatcher: %d endpoints found and connected %v after its start (budget %v); RSS of the one that serves %.1f MB (budget %.0f)",
+		thousand, took.Round(time.Millisecond), intakeBudget, memory/1e6, dispatcherMemory/1e6)
+	if ctx.Err() != nil || took > loaded*intakeBudget {
+		t.Errorf("it took %v", took)
+	}
+	if memory > dispatcherMemory {
+		t.Errorf("the dispatcher takes %.1f MB", memory/1e6)
+	}
+}
