@@ -62,6 +62,11 @@ func (c *cluster) Scale(_ context.Context, from, to int) error {
 	return nil
 }
 
+func (c *cluster) Watch(ctx context.Context, _ *slog.Logger) error {
+	<-ctx.Done()
+	return nil
+}
+
 func (c *cluster) OtherAutoscaler(context.Context) (string, error) { return c.other, nil }
 
 func (c *cluster) Event(_ context.Context, warning bool, reason, message string, _ time.Time) error {

@@ -49,9 +49,15 @@ func (s *Service) observe(ctx context.Context) (scaling.Observation, error) {
 // requests is the rate of requests that reach each pod, whatever becomes of them.
 func (s *Service) requests(ctx context.Context, fleet scaling.Fleet) scaling.Signal {
 	signal := scaling.Signal{Name: signalRequests, Target: s.o.TargetRPS, Window: s.o.RateWindow}
-	signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter)
-	if signal.Err == nil && signal.Target == 0 {
-		signal.Target, signal.Err = s.measuredTarget(ctx, fleet)
+	var targetErr error
+	var asking sync.WaitGroup
+	asking.Go(func() { signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter) })
+	if signal.Target == 0 {
+		asking.Go(func() { signal.Target, targetErr = s.measuredTarget(ctx, fleet) })
+	}
+	asking.Wait()
+	if signal.Err == nil {
+		signal.Err = targetErr
 	}
 	return signal
 }

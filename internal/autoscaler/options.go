@@ -25,6 +25,8 @@ type Prometheus interface {
 
 // Deployment is what is scaled.
 type Deployment interface {
+	// Watch makes Fleet cheap while it runs, until ctx ends.
+	Watch(ctx context.Context, log *slog.Logger) error
 	Fleet(ctx context.Context) (scaling.Fleet, error)
 	Scale(ctx context.Context, from, to int) error
 	OtherAutoscaler(ctx context.Context) (string, error)

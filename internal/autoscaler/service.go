@@ -57,6 +57,7 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 func (s *Service) Run(ctx context.Context) error {
 	return lifecycle.Run(ctx,
 		lifecycle.Part{Name: "server", Run: s.server.Run},
+		lifecycle.Part{Name: "pods", Run: func(ctx context.Context) error { return s.o.Deployment.Watch(ctx, s.o.Log) }},
 		lifecycle.Part{Name: "loop", Run: func(ctx context.Context) error { return s.o.Elect(ctx, s.holder, s.Loop) }},
 	)
 }

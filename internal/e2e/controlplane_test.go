@@ -65,7 +65,7 @@ func startControlPlane(t *testing.T) *controlPlane {
 		"--listen-peer-urls=http://"+masterIP+":2380", "--unsafe-no-fsync")
 	c.startAPIServer(t)
 	c.start(t, "kube-controller-manager", "--kubeconfig="+c.kubeconfig("controller-manager"), "--service-account-private-key-file="+c.file("sa.key"),
-		"--use-service-account-credentials", "--root-ca-file="+c.file("apiserver.crt"), "--leader-elect=false")
+		"--use-service-account-credentials", "--root-ca-file="+c.file("apiserver.crt"), "--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400")
 	c.start(t, "kube-scheduler", "--kubeconfig="+c.kubeconfig("scheduler"), "--leader-elect=false")
 	return c
 }

@@ -18,7 +18,7 @@ var rights = map[string][]string{
 		"get,patch deployments.apps/scale [resnet-inference]",
 		"get,update leases.coordination.k8s.io [resnet-inference-autoscaler]",
 		"list horizontalpodautoscalers.autoscaling",
-		"list pods",
+		"list,watch pods",
 	},
 	"dispatcher": {
 		"list,watch endpointslices.discovery.k8s.io",

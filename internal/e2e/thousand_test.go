@@ -46,7 +46,7 @@ func (c *cluster) aThousandReplicas(t *testing.T) {
 	c.playReplicas(t)
 	c.kubectl(t, "set", "env", "deployment/autoscaler", fmt.Sprintf("RESNET_MIN_REPLICAS=%d", thousand), fmt.Sprintf("RESNET_MAX_REPLICAS=%d", thousand))
 	c.rolledOut(t, "autoscaler")
-	c.kubectl(t, "rollout", "status", "deployment/"+deployment, "--timeout=600s")
+	c.kubectl(t, "wait", "deployment/"+deployment, fmt.Sprintf("--for=jsonpath={.status.readyReplicas}=%d", thousand), "--timeout=300s")
 	testkit.Eventually(t, "Prometheus has CPU and requests of them all", func() bool {
 		return c.query(t, `count(rate(inference_requests_total{outcome="ok"}[30s])) == 1000 and count(rate(container_cpu_usage_seconds_total{pod=~"resnet-inference-.*"}[1m])) >= 1000`) > 0
 	})
@@ -57,7 +57,7 @@ func (c *cluster) aThousandReplicas(t *testing.T) {
 // playReplicas moves the Deployment's pods to a node that kwok plays.
 func (c *cluster) playReplicas(t *testing.T) {
 	t.Helper()
-	c.master.start(t, "kwok", "--config="+filepath.Join(testkit.Root(t), "internal", "e2e", "testdata", "stages.yaml"), "--kubeconfig="+c.master.kubeconfig("kwok"), "--manage-nodes-with-label-selector=type=kwok", "--cidr="+syntheticPods, "--node-ip="+syntheticNodeIP)
+	c.master.start(t, "kwok", "--config="+filepath.Join(testkit.Root(t), "internal", "e2e", "testdata", "stages.yaml"), "--kubeconfig="+c.master.kubeconfig("kwok"), "--manage-nodes-with-label-selector=type=kwok", "--cidr="+syntheticPods, "--node-ip="+syntheticNodeIP, "--node-lease-duration-seconds=40")
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("1000"), corev1.ResourceMemory: resource.MustParse("1Ti"), corev1.ResourcePods: resource.MustParse("2000"),
 	}
@@ -157,8 +157,9 @@ func (c *cluster) measureTicks(t *testing.T) {
 		}
 	}
 	memory := c.metric(t, "autoscaler", 8081, "process_resident_memory_bytes")
-	t.Logf("autoscaler at %d replicas: each of %.0f ticks took at most %s (budget %v); RSS %.1f MB (budget %.0f)",
-		thousand, end["+Inf"]-begin["+Inf"], p99, tickBudget, memory/1e6, autoscalerMemory/1e6)
+	mean := c.metric(t, "autoscaler", 8081, "autoscaler_tick_duration_seconds_sum") / end["+Inf"]
+	t.Logf("autoscaler at %d replicas: each of %.0f ticks took at most %s, on average of all %.0f ms (budget %v); RSS %.1f MB (budget %.0f)",
+		thousand, end["+Inf"]-begin["+Inf"], p99, 1000*mean, tickBudget, memory/1e6, autoscalerMemory/1e6)
 	if slowest == 0 || slowest > loaded*tickBudget {
 		t.Errorf("ticks take up to %s", p99)
 	}
@@ -184,6 +185,8 @@ func (c *cluster) measureIntake(t *testing.T) {
 	t.Helper()
 	const listen = "127.0.0.1:8079"
 	dispatcher := c.command(t, bin(t, "dispatcher"), "--listen="+listen, "--log-level=error")
+	out := &said{}
+	dispatcher.Stderr = out
 	begin := time.Now()
 	if err := dispatcher.Start(); err != nil {
 		t.Fatal(err)
@@ -204,13 +207,14 @@ func (c *cluster) measureIntake(t *testing.T) {
 		return parseSeries(string(text))[`dispatcher_replicas{state="ready"}`]
 	}
 	for ready() != thousand && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond) // what it is measured to
 	}
 	took := time.Since(begin)
 	memory := c.metric(t, "dispatcher", 8080, "process_resident_memory_bytes")
 	t.Logf("dispatcher: %d endpoints found and connected %v after its start (budget %v); RSS of the one that serves %.1f MB (budget %.0f)",
 		thousand, took.Round(time.Millisecond), intakeBudget, memory/1e6, dispatcherMemory/1e6)
 	if ctx.Err() != nil || took > loaded*intakeBudget {
-		t.Errorf("it took %v", took)
+		t.Errorf("it took %v, and %v replicas are ready: %s", took, ready(), out)
 	}
 	if memory > dispatcherMemory {
 		t.Errorf("the dispatcher takes %.1f MB", memory/1e6)

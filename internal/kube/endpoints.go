@@ -9,21 +9,17 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"time"
 
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/command"
 
-	"github.com/go-logr/logr"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/gentype"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
-	"k8s.io/utils/clock"
 )
 
 // endpointPort is the name that the pods' port has in their Service.
@@ -53,18 +49,18 @@ func (c *Cluster) Endpoints(service string, log *slog.Logger) (*Endpoints, error
 // Watch calls changed with all of the Service's endpoints, at first, also when there are none, and after each change, until ctx ends. While
 // the API server cannot be asked the last known ones stand: it says so in the log, once, and says when it is back.
 func (e *Endpoints) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
-	link := &link{Endpoints: e}
-	known := &sliceStore{Endpoints: e, slices: map[string]*discoveryv1.EndpointSlice{}, changed: changed}
-	// The link tells what goes wrong, once; the reflector would tell it at every attempt.
-	silent := logr.Discard()
-	reflector := cache.NewReflectorWithOptions(
-		&cache.ListWatch{ListWithContextFunc: link.list, WatchFuncWithContext: link.watch},
-		&discoveryv1.EndpointSlice{}, known,
-		cache.ReflectorOptions{
-			Name: "endpoints", Logger: &silent, Clock: endingClock{ctx: ctx},
-			Backoff: &wait.Backoff{Duration: 250 * time.Millisecond, Factor: 2, Steps: 5, Cap: 4 * time.Second, Jitter: 0.5},
-		})
-	reflector.RunWithContext(klog.NewContext(ctx, silent))
+	l := &link{
+		ask: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			return e.slices.List(ctx, e.selected(o))
+		},
+		open: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return e.slices.Watch(ctx, e.selected(o))
+		},
+		log:  e.log.With("namespace", e.namespace, "service", e.service),
+		lost: "the replicas cannot be watched; the last known ones stand", back: "the replicas are watched again",
+		right: "list and watch on endpointslices.discovery.k8s.io in namespace " + e.namespace,
+	}
+	l.follow(ctx, "endpoints", &discoveryv1.EndpointSlice{}, &sliceStore{Endpoints: e, slices: map[string]*discoveryv1.EndpointSlice{}, changed: changed})
 	return nil
 }
 
@@ -191,22 +187,4 @@ func endpointOf(e *discoveryv1.Endpoint, port int32) (_ balance.Endpoint, ok boo
 		name = e.TargetRef.Name
 	}
 	return balance.Endpoint{Name: name, URL: "http://" + host, Serving: ready && !terminating}, true
-}
-
-// endingClock ends waits with the context: the reflector's own wait before it asks an absent API server again does not, and a shutdown
-// would wait for it.
-type endingClock struct {
-	clock.RealClock
-	ctx context.Context
-}
-
-// After is time.After that ends with the context, too.
-func (c endingClock) After(d time.Duration) <-chan time.Time {
-	over := make(chan time.Time, 1)
-	ctx, cancel := context.WithTimeout(c.ctx, d)
-	context.AfterFunc(ctx, func() {
-		cancel()
-		over <- time.Now()
-	})
-	return over
 }

@@ -4,24 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 )
 
-// link asks the API server for a Service's slices, and tells once when it cannot and once when it can again. Only the reflector's one
-// goroutine at a time calls it.
+// link keeps a store at what the API server has of something, and tells once when it cannot and once when it can again. Only the
+// reflector's one goroutine at a time calls its methods.
 type link struct {
-	*Endpoints
-	trouble string // what it said last; "": nothing is wrong
+	ask  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	open func(context.Context, metav1.ListOptions) (watch.Interface, error)
+	// well is told whether what the store holds is kept up to date; may be nil.
+	well func(bool)
+
+	log        *slog.Logger // with what it is about
+	lost, back string       // what is logged
+	right      string       // what has to be granted where it is refused
+	trouble    string       // what it said last; "": nothing is wrong
 }
 
 var errNoAnswer = errors.New("no answer from the API server")
 
+// follow fills the store with objects of the kind of example until ctx ends.
+func (l *link) follow(ctx context.Context, name string, example runtime.Object, store cache.ReflectorStore) {
+	// The link tells what goes wrong, once; the reflector would tell it at every attempt.
+	silent := logr.Discard()
+	reflector := cache.NewReflectorWithOptions(
+		&cache.ListWatch{ListWithContextFunc: l.list, WatchFuncWithContext: l.watch}, example, store,
+		cache.ReflectorOptions{
+			Name: name, Logger: &silent, Clock: endingClock{ctx: ctx},
+			Backoff: &wait.Backoff{Duration: 250 * time.Millisecond, Factor: 2, Steps: 5, Cap: 4 * time.Second, Jitter: 0.5},
+		})
+	reflector.RunWithContext(klog.NewContext(ctx, silent))
+}
+
 func (l *link) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-	list, err := l.slices.List(ctx, l.selected(o))
+	list, err := l.ask(ctx, o)
 	if err != nil {
 		l.failed(ctx, err)
 	}
@@ -29,7 +56,7 @@ func (l *link) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, 
 }
 
 func (l *link) watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	stream, err := l.slices.Watch(ctx, l.selected(o))
+	stream, err := l.open(ctx, o)
 	_, streams := stream.(*watch.StreamWatcher)
 	switch {
 	case err == nil && streams:
@@ -47,6 +74,7 @@ func (l *link) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return // the end, or only too old a version: the reflector asks for the newest
 	}
+	l.tellWell(false)
 	trouble := "unreachable"
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
 		trouble = "refused"
@@ -56,14 +84,39 @@ func (l *link) failed(ctx context.Context, err error) {
 	}
 	l.trouble = trouble
 	if apierrors.IsForbidden(err) {
-		err = fmt.Errorf("%w (the right that is missing: list and watch on endpointslices.discovery.k8s.io in namespace %s)", err, l.namespace)
+		err = fmt.Errorf("%w (the right that is missing: %s)", err, l.right)
 	}
-	l.log.Error("the replicas cannot be watched; the last known ones stand", "namespace", l.namespace, "service", l.service, "error", err)
+	l.log.Error(l.lost, "error", err)
 }
 
 func (l *link) recovered() {
+	l.tellWell(true)
 	if l.trouble != "" {
-		l.log.Info("the replicas are watched again", "namespace", l.namespace, "service", l.service)
+		l.log.Info(l.back)
 	}
 	l.trouble = ""
+}
+
+func (l *link) tellWell(well bool) {
+	if l.well != nil {
+		l.well(well)
+	}
+}
+
+// endingClock ends waits with the context: the reflector's own wait before it asks an absent API server again does not, and a shutdown
+// would wait for it.
+type endingClock struct {
+	clock.RealClock
+	ctx context.Context
+}
+
+// After is time.After that ends with the context, too.
+func (c endingClock) After(d time.Duration) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		over <- time.Now()
+	})
+	return over
 }

@@ -85,6 +85,27 @@ func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
 		}
 		return fleet.Replicas == 4 && len(fleet.Pods) == 4 && !fleet.RollingOut
 	})
+	watching, stopWatching := context.WithCancel(t.Context())
+	defer stopWatching()
+	ended := make(chan error)
+	go func() { ended <- d.Watch(watching, slog.New(slog.DiscardHandler)) }()
+	if err := d.Scale(t.Context(), 4, 1); err != nil {
+		t.Fatal(err)
+	}
+	// With the watch, and without it again.
+	for range 2 {
+		testkit.Eventually(t, "1 pod", func() bool {
+			fleet, err := d.Fleet(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fleet.Replicas == 1 && len(fleet.Pods) == 1
+		})
+		stopWatching()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if other, err := d.OtherAutoscaler(t.Context()); err != nil || other != "" {
 		t.Errorf("another autoscaler: %q, %v", other, err)
 	}

@@ -29,6 +29,7 @@ type Deployment struct {
 	pods            *pods
 	events          *events
 	hpas            *hpas
+	watched         podWatch
 }
 
 // Deployment is the one of this name in the cluster's namespace. It asks nothing yet.
@@ -69,6 +70,9 @@ func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
 		f.Replicas = int(*o.Spec.Replicas)
 	}
 	f.RollingOut = o.Status.ObservedGeneration < o.Generation || o.Status.UpdatedReplicas < o.Status.Replicas
+	if d.watched.addTo(&f) {
+		return f, nil
+	}
 	selector, err := metav1.LabelSelectorAsSelector(o.Spec.Selector)
 	if err != nil {
 		return scaling.Fleet{}, d.failed("read the selector of deployment", "get", "deployments", err)
@@ -78,34 +82,9 @@ func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
 		return scaling.Fleet{}, d.failed("list the pods of deployment", "list", "pods", err)
 	}
 	for i := range list.Items {
-		addPod(&f, &list.Items[i])
+		factsOf(&list.Items[i]).addTo(&f)
 	}
 	return f, nil
-}
-
-func addPod(f *scaling.Fleet, p *corev1.Pod) {
-	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
-		return
-	}
-	pod := scaling.Pod{Name: p.Name, Pending: p.Status.Phase != corev1.PodRunning}
-	if p.Status.StartTime != nil {
-		pod.Started = p.Status.StartTime.Time
-	}
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			pod.Ready, pod.Since = c.Status == corev1.ConditionTrue, c.LastTransitionTime.Time
-		}
-	}
-	f.Pods = append(f.Pods, pod)
-	cores, known := 0.0, true
-	for _, c := range p.Spec.Containers {
-		request, ok := c.Resources.Requests[corev1.ResourceCPU]
-		known = known && ok
-		cores += request.AsApproximateFloat64()
-	}
-	if known {
-		f.CPURequests[p.Name] = cores
-	}
 }
 
 // Scale asks for another number of replicas, by the scale subresource alone. It loses no update of others: where somebody changed the

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"resnet-autoscaling/internal/scaling"
@@ -91,13 +92,17 @@ func explain(err error) error {
 // RecentByPod is ByPod for a query over series, whose samples are dated by the newest one of the pod's series, and leaves out pods
 // where that is older than limit. The error wraps scaling.ErrStale where none is left. All is by Prometheus' own clock.
 func (c *Client) RecentByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
-	samples, err := c.ByPod(ctx, query)
-	if err != nil {
+	var samples, ages map[string]scaling.Sample
+	var err, ageErr error
+	var asking sync.WaitGroup
+	asking.Go(func() { samples, err = c.ByPod(ctx, query) })
+	asking.Go(func() { ages, ageErr = c.ByPod(ctx, fmt.Sprintf("time() - max by (pod) (timestamp(%s))", series)) })
+	asking.Wait()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	ages, err := c.ByPod(ctx, fmt.Sprintf("time() - max by (pod) (timestamp(%s))", series))
-	if err != nil {
-		return nil, fmt.Errorf("age of the samples: %w", err)
+	case ageErr != nil:
+		return nil, fmt.Errorf("age of the samples: %w", ageErr)
 	}
 	return fresh(samples, ages, limit)
 }
