@@ -51,7 +51,9 @@ func (s *Service) requests(ctx context.Context, fleet scaling.Fleet) scaling.Sig
 	signal := scaling.Signal{Name: signalRequests, Target: s.o.TargetRPS, Window: s.o.RateWindow}
 	var targetErr error
 	var asking sync.WaitGroup
-	asking.Go(func() { signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter) })
+	asking.Go(func() {
+		signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter)
+	})
 	if signal.Target == 0 {
 		asking.Go(func() { signal.Target, targetErr = s.measuredTarget(ctx, fleet) })
 	}
