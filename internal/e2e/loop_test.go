@@ -15,6 +15,7 @@ import (
 	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/summary"
 	"resnet-autoscaling/internal/testkit"
+	"resnet-autoscaling/internal/testkit/kubeapi"
 )
 
 // The steps build on one another: a cluster takes a minute to start.
@@ -25,6 +26,7 @@ func TestTheCluster(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"the manifests are valid, and bring the system up", c.deploy},
+		{"the API server is what the local runtime's tests expect of one", func(t *testing.T) { kubeapi.Run(t, c.client) }},
 		{"a pod that violates the restricted standard is refused", c.restricted},
 		{"accounts may do their job and nothing else", c.rights},
 		{"replicas follow the load, driven from a laptop", c.followsLoad},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/kubelite"
+	"resnet-autoscaling/internal/testkit/kubeapi"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -264,4 +265,9 @@ func TestOptions(t *testing.T) {
 	if _, err := kubelite.New(kubelite.Options{Listen: c.Addr().String(), Log: log, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a busy address: %v", err)
 	}
+}
+
+// The same tests run against a real API server in the end-to-end test.
+func TestItIsWhatOurProgramsExpectOfAnAPIServer(t *testing.T) {
+	kubeapi.Run(t, start(t).client)
 }

@@ -48,6 +48,7 @@ type Kind struct {
 	stored    func(Object) Object // and the way back
 	needsRV   bool                // an update has to say which version it is of
 	registers bool                // a new object brings its status
+	annotated bool                // annotations count as the generation too, as the API server has it for Deployments
 }
 
 // All are the kinds that are served. Their order is that of discovery.
@@ -81,7 +82,7 @@ var all = []*Kind{
 	},
 	{
 		GroupVersionKind: appsv1.SchemeGroupVersion.WithKind("Deployment"), Plural: "deployments", Singular: "deployment", Short: []string{"deploy"},
-		Namespaced: true, Status: true, name: validation.NameIsDNSSubdomain, defaults: typed(defaultDeployment),
+		Namespaced: true, Status: true, annotated: true, name: validation.NameIsDNSSubdomain, defaults: typed(defaultDeployment),
 		validate: typedErrors(validateDeployment), columns: deploymentColumns,
 	},
 	{

@@ -75,7 +75,8 @@ func (k *Kind) Update(o, old Object, onlyStatus bool) (Object, error) {
 	if err := k.check(o, old); err != nil {
 		return nil, err
 	}
-	if k.Status && !equality.Semantic.DeepEqual(spec(o), spec(old)) {
+	annotated := k.annotated && !onlyStatus && !equality.Semantic.DeepEqual(o.GetAnnotations(), old.GetAnnotations())
+	if annotated || k.Status && !equality.Semantic.DeepEqual(spec(o), spec(old)) {
 		o.SetGeneration(old.GetGeneration() + 1)
 	}
 	if equality.Semantic.DeepEqual(o, old) {
