@@ -25,19 +25,20 @@ type container struct {
 	Path   string
 	Args   []string
 	Mounts []node.Mount
+	Source string // the repository, which it sees wherever that is
 	Hosts  string // its /etc/hosts
 	Root   string // an empty folder to mount it on
 }
 
 // containers are the agents' way to start programs: each in a root of its own, held to its limits by the launcher.
 type containers struct {
-	launcher    *process.Launcher
-	hosts, root string
+	launcher            *process.Launcher
+	source, hosts, root string
 }
 
 // Start runs a container.
 func (c containers) Start(command node.Command) (node.Process, error) {
-	what, err := json.Marshal(container{Path: command.Path, Args: command.Args, Mounts: command.Mounts, Hosts: c.hosts, Root: c.root})
+	what, err := json.Marshal(container{Path: command.Path, Args: command.Args, Mounts: command.Mounts, Source: c.source, Hosts: c.hosts, Root: c.root})
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,9 @@ func (c container) makeRoot() error {
 		if !hidden[entry.Name()] {
 			err = errors.Join(err, c.show("/"+entry.Name()))
 		}
+	}
+	if top, _, _ := strings.Cut(c.Source[1:], "/"); hidden[top] {
+		err = errors.Join(err, c.show(c.Source))
 	}
 	for _, name := range shown {
 		err = errors.Join(err, c.show("/etc/"+name))

@@ -32,7 +32,7 @@ func (c *cluster) startNode(t *testing.T, name, address, pods string) {
 		Name: name, Config: c.master.config(name), Listen: address + ":10250", Pods: netip.MustParsePrefix(pods),
 		Images: c.images(t), LogDir: filepath.Join(dir, "logs"), VolumeDir: filepath.Join(dir, "volumes"),
 		TLS: pair, ClientCAs: c.master.kubelets.pool(),
-		Processes: containers{launcher: newLauncher(t, "resnet-e2e-"+name), hosts: c.hosts, root: folder(t, "root")},
+		Processes: containers{launcher: newLauncher(t, "resnet-e2e-"+name), source: testkit.Root(t), hosts: c.hosts, root: folder(t, "root")},
 		CPU:       nodeCPU, Memory: nodeMemory, Log: c.logger(t, name),
 	})
 	if err != nil {
