@@ -203,21 +203,3 @@ func (l *load) lostNothing(t *testing.T) {
 }
 
 var client = &http.Client{Timeout: 10 * time.Second}
-
-// said is what a program says, to be read while it runs.
-type said struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}

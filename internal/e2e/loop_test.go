@@ -139,7 +139,7 @@ func (c *cluster) decision(t *testing.T) scaling.Decision {
 }
 
 func (c *cluster) standsBy(t *testing.T) {
-	said := &said{}
+	said := &testkit.Buffer{}
 	laptop := c.command(t, bin(t, "autoscaler"), "--listen=127.0.0.1:0", "--max-replicas=3", "--log-format=text")
 	laptop.Stderr = said
 	if err := laptop.Start(); err != nil {

@@ -185,7 +185,7 @@ func (c *cluster) measureIntake(t *testing.T) {
 	t.Helper()
 	const listen = "127.0.0.1:8079"
 	dispatcher := c.command(t, bin(t, "dispatcher"), "--listen="+listen, "--log-level=error")
-	out := &said{}
+	out := &testkit.Buffer{}
 	dispatcher.Stderr = out
 	begin := time.Now()
 	if err := dispatcher.Start(); err != nil {

@@ -85,6 +85,10 @@ func TestDeployScript(t *testing.T) {
 			},
 			never: "minikube", says: []string{"go run ./cmd/loadtest --context prod -n new"},
 		},
+		"Grafana beside it": {
+			verb: "dashboard", calls: []string{"apply -k .cache/dashboard", "rollout status deployment/grafana", "port-forward service/grafana 3000:3000"},
+			never: "deployment/resnet-inference", says: []string{"http://localhost:3000"},
+		},
 		"and away": {verb: "down", calls: []string{"delete --ignore-not-found -k .cache/deploy"}, never: "apply"},
 	} {
 		t.Run(name, func(t *testing.T) {

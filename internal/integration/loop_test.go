@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -143,9 +144,9 @@ func (s *system) kubectlWorks(t *testing.T) {
 }
 
 // follow runs kubectl get pods -w until the test ends.
-func (s *system) follow(t *testing.T) *lockedBuffer {
+func (s *system) follow(t *testing.T) *testkit.Buffer {
 	t.Helper()
-	seen := &lockedBuffer{}
+	seen := &testkit.Buffer{}
 	c := s.kubectlCommand(t, "get", "pods", "-w")
 	stdout, err := c.StdoutPipe()
 	if err != nil {
@@ -158,7 +159,7 @@ func (s *system) follow(t *testing.T) *lockedBuffer {
 	go func() {
 		defer close(read)
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			seen.WriteString(lines.Text() + "\n")
+			fmt.Fprintln(seen, lines.Text())
 		}
 	}()
 	t.Cleanup(func() {
@@ -174,7 +175,7 @@ func (s *system) replicaKilled(t *testing.T) {
 	load := exec.Command(filepath.Join(bin, "loadtest"), "--url="+s.dispatcher()+api.PathPredict, "--images="+filepath.Join(testkit.Root(t), "images"),
 		"--profile=constant:4/8s", "--slo=errors<=0%")
 	load.Dir = s.dir
-	said := &lockedBuffer{}
+	said := &testkit.Buffer{}
 	load.Stdout, load.Stderr = said, said
 	if err := load.Start(); err != nil {
 		t.Fatal(err)

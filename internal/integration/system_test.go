@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -46,7 +45,7 @@ type system struct {
 	dir, host string // its folder; where its components listen
 	process   *exec.Cmd
 	ended     chan struct{} // closed once process has been waited for
-	logs      lockedBuffer
+	logs      testkit.Buffer
 }
 
 // start runs the system and waits until it is up. Whatever of it is left ends with the test.
@@ -76,7 +75,7 @@ func start(t *testing.T, args ...string) *system {
 		defer close(s.ended)
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
-			s.logs.WriteString(lines.Text() + "\n")
+			fmt.Fprintln(&s.logs, lines.Text())
 			if strings.Contains(lines.Text(), "Ctrl-C ends it all") {
 				close(up)
 			}
@@ -180,24 +179,4 @@ func metric(t *testing.T, server, name, labels string) float64 {
 		t.Fatalf("%s has no %s{%s}", server, name, labels)
 	}
 	return sum
-}
-
-// lockedBuffer is what several goroutines write and a test reads.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) WriteString(s string) { _, _ = l.Write([]byte(s)) }
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -81,7 +81,7 @@ func (e *elector) lead(ctx context.Context, lead func(context.Context) error) er
 	go func() { done <- lead(leading) }()
 	tick := time.NewTicker(retryPeriod)
 	defer tick.Stop()
-	for deadline := time.Now().Add(renewDeadline); ; {
+	for deadline := e.seenAt.Add(renewDeadline); ; { // from when it was taken, which is a call ago
 		select {
 		case err := <-done:
 			e.release(context.WithoutCancel(ctx))

@@ -54,23 +54,28 @@ func localAPI(t *testing.T) (*kube.Cluster, kubernetes.Interface) {
 	return cluster, client
 }
 
-func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
-	cluster, client := localAPI(t)
-	labels := map[string]string{"app": "web"}
-	two := int32(2)
+// create makes a Deployment of so many replicas.
+func create(t *testing.T, client kubernetes.Interface, name string, replicas int32) {
+	t.Helper()
+	labels := map[string]string{"app": name}
 	_, err := client.AppsV1().Deployments("default").Create(t.Context(), &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: &two, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: name, Image: name}}},
 			},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
+	cluster, client := localAPI(t)
+	create(t, client, "web", 2)
 	d, err := cluster.Deployment("web")
 	if err != nil {
 		t.Fatal(err)
@@ -127,22 +132,8 @@ func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
 
 func TestDecisionsAreToldOnceAndOnlyNewOnes(t *testing.T) {
 	cluster, client := localAPI(t)
-	for _, name := range []string{"web", "other"} {
-		labels := map[string]string{"app": name}
-		_, err := client.AppsV1().Deployments("default").Create(t.Context(), &appsv1.Deployment{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Spec: appsv1.DeploymentSpec{
-				Replicas: new(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Template: corev1.PodTemplateSpec{
-					ObjectMeta: metav1.ObjectMeta{Labels: labels},
-					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: name, Image: name}}},
-				},
-			},
-		}, metav1.CreateOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	create(t, client, "web", 0)
+	create(t, client, "other", 0)
 	begin := time.Now()
 	write := func(name, text string, at time.Time) {
 		t.Helper()

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -124,29 +123,12 @@ func TestExitCodesAndSignals(t *testing.T) {
 func TestNothingIsInherited(t *testing.T) {
 	t.Setenv("SECRET", "1")
 	l := launcher(t)
-	var out lockedBuffer
+	var out testkit.Buffer
 	p := start(t, l, Command{Name: "env", Args: []string{"print-env"}, Env: []string{"A=b"}, Output: &out})
 	<-p.Done()
 	if got := strings.TrimSpace(out.String()); got != "A=b" {
 		t.Errorf("the child's environment is %q", got)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // share is the CPU that a spinning child gets over 20 periods, in cores.

@@ -43,30 +43,36 @@ images() {
 	minikube --profile "$context" image build -t dispatcher:latest -f Dockerfile.dispatcher .
 }
 
+# builder is the one that `make images` takes.
 builder() {
-	for program in docker podman buildah; do
-		if command -v $program > /dev/null; then
-			echo $program
-			return
-		fi
-	done
+	if docker version > /dev/null 2>&1; then
+		echo docker
+	elif command -v buildah > /dev/null; then
+		echo buildah
+	fi
+}
+
+make_namespace() {
+	if kubectl get namespace "$namespace" > /dev/null 2>&1; then return; fi
+	kubectl create namespace "$namespace"
+	kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted
 }
 
 # apply never states the number of replicas: that is the autoscaler's, and a person's before there is one.
 apply() {
-	if ! kubectl get namespace "$namespace" > /dev/null 2>&1; then
-		kubectl create namespace "$namespace"
-		kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted
-	fi
-	internal/tools/overlay.sh "$overlay"
 	local before
+	internal/tools/overlay.sh "$overlay"
 	before=$(kubectl get --ignore-not-found --output name deployment/resnet-inference deployment/dispatcher deployment/autoscaler)
 	kubectl apply -k "$overlay"
 	if [ -z "$registry" ] && [ -n "$before" ]; then
 		# minikube's images keep their name latest: only a new pod takes a new one. Nothing is lost by it.
 		kubectl rollout restart $before
 	fi
-	for deployment in resnet-inference dispatcher prometheus ${AUTOSCALER:+autoscaler} ${GRAFANA:+grafana}; do
+	await resnet-inference dispatcher prometheus ${AUTOSCALER:+autoscaler}
+}
+
+await() {
+	for deployment in "$@"; do
 		kubectl rollout status "deployment/$deployment" --timeout=5m ||
 			fail "$deployment is not ready; see: kubectl${context:+ --context $context} -n $namespace describe pods"
 	done
@@ -81,10 +87,11 @@ up() {
 		need minikube "a cluster on this machine; for another one set REGISTRY"
 		need docker "what minikube runs on"
 	elif [ -z "$(builder)" ]; then
-		missing+=("docker, podman or buildah (to build the images)")
+		missing+=("docker with its engine, or buildah (to build the images)")
 	fi
 	check
 	images
+	make_namespace
 	apply
 	echo
 	echo "The system is up. Next, each in a terminal of its own:"
@@ -114,8 +121,10 @@ forward() {
 dashboard() {
 	need kubectl "the cluster's command line"
 	check
-	# What is in the cluster stays: applying less than there is removes nothing.
-	GRAFANA=1 apply
+	# Grafana alone: the rest stays as it was deployed, with the images that it has.
+	ONLY_GRAFANA=1 internal/tools/overlay.sh .cache/dashboard
+	kubectl apply -k .cache/dashboard
+	await grafana
 	echo "The loop on one screen: http://localhost:3000 (Ctrl-C ends the port-forward, not Grafana)"
 	kubectl port-forward service/grafana 3000:3000
 }

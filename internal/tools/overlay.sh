@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes DIR/kustomization.yaml: deploy/overlays/minikube with what this deployment has of its own, from the environment:
 # NAMESPACE (default: default), REGISTRY (a prefix for our images; empty: as they are named) and TAG (of these; default: latest),
-# AUTOSCALER=1 and GRAFANA=1 (in the cluster too), OVERLAY (another folder below deploy/overlays).
+# AUTOSCALER=1 and GRAFANA=1 (in the cluster too), OVERLAY (another folder below deploy/overlays), ONLY_GRAFANA=1 (nothing else).
 set -euo pipefail
 
 dir=${1:?usage: overlay.sh DIR}
@@ -16,6 +16,10 @@ cluster_role=resnet-autoscaling-prometheus
 	echo "apiVersion: kustomize.config.k8s.io/v1beta1"
 	echo "kind: Kustomization"
 	echo "namespace: $namespace"
+	if [ "${ONLY_GRAFANA:-}" ]; then
+		echo "components: [$root/deploy/grafana]"
+		exit
+	fi
 	echo "resources:"
 	echo "  - $root/deploy/overlays/${OVERLAY:-minikube}"
 	if [ "${AUTOSCALER:-}${GRAFANA:-}" ]; then echo "components:"; fi
