@@ -137,13 +137,13 @@ func (f *flags) prometheus(cluster *kube.Cluster, log *slog.Logger) (*prom.Clien
 			return nil, err
 		}
 		log.Info("Prometheus is reached through the API server", "service", "prometheus-service", "namespace", cluster.Namespace())
-		return prom.New(base, client, f.QueryTimeout)
+		return prom.New(base, client, f.QueryTimeout), nil
 	}
 	base, err := url.Parse(text)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
 		return nil, &command.Misuse{Flag: "--prometheus-url", Value: text, Rule: "must be an http or https URL such as http://localhost:9090"}
 	}
-	return prom.New(base, &http.Client{}, f.QueryTimeout)
+	return prom.New(base, &http.Client{}, f.QueryTimeout), nil
 }
 
 // elect is how it becomes the one that acts. Whoever changes nothing needs nobody's leave.

@@ -92,7 +92,15 @@ type metricsOf struct {
 	err    error
 }
 
-func (m *metricsOf) ByPod(_ context.Context, query string) (map[string]scaling.Sample, error) {
+func (m *metricsOf) Value(_ context.Context, query string) (float64, error) {
+	samples, err := m.byPod(query)
+	if value := samples[pod(0)].Value; value > 0 || err != nil { // the query asks for those above 0
+		return value, err
+	}
+	return 0, scaling.ErrNoData
+}
+
+func (m *metricsOf) byPod(query string) (map[string]scaling.Sample, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
@@ -121,8 +129,12 @@ func (m *metricsOf) ByPod(_ context.Context, query string) (map[string]scaling.S
 	return samples, nil
 }
 
-func (m *metricsOf) RecentByPod(ctx context.Context, query, _ string, limit time.Duration) (map[string]scaling.Sample, error) {
-	samples, err := m.ByPod(ctx, query)
+func (m *metricsOf) FreshByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
+	return m.DatedByPod(ctx, query, series, limit)
+}
+
+func (m *metricsOf) DatedByPod(_ context.Context, query, _ string, limit time.Duration) (map[string]scaling.Sample, error) {
+	samples, err := m.byPod(query)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if age := m.values["age"]; err == nil && age > limit.Seconds() {

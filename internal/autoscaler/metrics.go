@@ -42,7 +42,7 @@ func newMetrics(r *prometheus.Registry, most int) *metrics {
 		decisions: f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_decisions_total", Help: "Decisions by direction."}, []string{"direction"}),
 		holds:     f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_holds_total", Help: "Ticks at which it held, by reason."}, []string{"reason"}),
 		errors:    f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_poll_errors_total", Help: "Questions that got no answer, by whom they were put to."}, []string{"source"}),
-		tick:      f.NewHistogram(prometheus.HistogramOpts{Name: "autoscaler_tick_duration_seconds", Help: "How long a tick takes.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 13)}),
+		tick:      f.NewHistogram(prometheus.HistogramOpts{Name: "autoscaler_tick_duration_seconds", Help: "How long a tick takes.", Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}}),
 	}
 	f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_max_replicas", Help: "Most replicas that it may ask for."}).Set(float64(most))
 	for _, direction := range []string{"up", "down", "none"} {

@@ -2,6 +2,7 @@ package autoscaler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -27,35 +28,46 @@ func (o Options) series() series {
 	}
 }
 
-// observe looks at the cluster, and asks for all signals at once. Only the cluster is needed: what Prometheus lacks is part of the
-// observation.
-func (s *Service) observe(ctx context.Context) (scaling.Observation, error) {
-	fleet, err := s.o.Deployment.Fleet(ctx)
-	if err != nil {
-		return scaling.Observation{}, err
-	}
+// sight is what one tick sees of the world.
+type sight struct {
+	scaling.Observation
+	other    string // another autoscaler that works on the same Deployment
+	otherErr error  // why it is not known whether there is one
+}
+
+// observe asks the cluster and Prometheus for everything at once. Only the Deployment and its pods are needed: what else could not be
+// had is part of what is seen.
+func (s *Service) observe(ctx context.Context) (sight, error) {
+	var seen sight
+	var fleet scaling.Fleet
+	var err error
+	var requests, used scaling.Signal
 	var asking sync.WaitGroup
-	var requests, cpu scaling.Signal
-	var offered scaling.Offered
-	asking.Go(func() { requests = s.requests(ctx, fleet) })
-	asking.Go(func() { cpu = s.cpu(ctx, fleet) })
-	asking.Go(func() { offered = s.offered(ctx) })
+	asking.Go(func() { fleet, err = s.o.Deployment.Fleet(ctx) })
+	asking.Go(func() { seen.other, seen.otherErr = s.o.Deployment.OtherAutoscaler(ctx) })
+	asking.Go(func() { requests = s.requests(ctx) })
+	asking.Go(func() { used = s.cpu(ctx) })
+	asking.Go(func() { seen.Offered = s.offered(ctx) })
 	asking.Wait()
-	return scaling.Observation{
-		Replicas: fleet.Replicas, RollingOut: fleet.RollingOut, Pods: fleet.Pods, Signals: []scaling.Signal{requests, cpu}, Offered: offered,
-	}, nil
+	if err != nil {
+		return sight{}, err
+	}
+	seen.Replicas, seen.RollingOut, seen.Pods = fleet.Replicas, fleet.RollingOut, fleet.Pods
+	seen.Signals = []scaling.Signal{requests, shareOfRequest(used, fleet)}
+	return seen, nil
 }
 
 // requests is the rate of requests that reach each pod, whatever becomes of them.
-func (s *Service) requests(ctx context.Context, fleet scaling.Fleet) scaling.Signal {
+func (s *Service) requests(ctx context.Context) scaling.Signal {
 	signal := scaling.Signal{Name: signalRequests, Target: s.o.TargetRPS, Window: s.o.RateWindow}
 	var targetErr error
 	var asking sync.WaitGroup
 	asking.Go(func() {
-		signal.Samples, signal.Err = s.rate(ctx, "sum", s.series.requests, s.o.RateWindow, s.o.StaleAfter)
+		query := rate("sum", s.series.requests, s.o.RateWindow)
+		signal.Samples, signal.Err = s.o.Prometheus.FreshByPod(ctx, query, s.series.requests, s.o.StaleAfter)
 	})
 	if signal.Target == 0 {
-		asking.Go(func() { signal.Target, targetErr = s.measuredTarget(ctx, fleet) })
+		asking.Go(func() { signal.Target, targetErr = s.measuredTarget(ctx) })
 	}
 	asking.Wait()
 	if signal.Err == nil {
@@ -65,47 +77,47 @@ func (s *Service) requests(ctx context.Context, fleet scaling.Fleet) scaling.Sig
 }
 
 // measuredTarget is a share of the capacity that the replicas measured themselves, on average. One that has not yet says 0.
-func (s *Service) measuredTarget(ctx context.Context, fleet scaling.Fleet) (float64, error) {
-	capacity, err := s.o.Prometheus.ByPod(ctx, "max by (pod) ("+s.series.capacity+")")
+func (s *Service) measuredTarget(ctx context.Context) (float64, error) {
+	capacity, err := s.o.Prometheus.Value(ctx, "avg(max by (pod) ("+s.series.capacity+") > 0)")
+	if errors.Is(err, scaling.ErrNoData) {
+		return 0, fmt.Errorf("capacity of the replicas: %w: none has measured it", scaling.ErrNoData)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("capacity of the replicas: %w", err)
 	}
-	sum, n := 0.0, 0
-	for _, pod := range fleet.Pods {
-		if c := capacity[pod.Name].Value; c > 0 {
-			sum, n = sum+c, n+1
-		}
-	}
-	if n == 0 {
-		return 0, fmt.Errorf("capacity of the replicas: %w: none of %d pods has measured it", scaling.ErrNoData, len(fleet.Pods))
-	}
-	return s.o.TargetShare * sum / float64(n), nil
+	return s.o.TargetShare * capacity, nil
 }
 
-// cpu is the CPU that each pod uses, as a share of what it requests.
-func (s *Service) cpu(ctx context.Context, fleet scaling.Fleet) scaling.Signal {
+// cpu is the CPU that each pod uses, in cores.
+func (s *Service) cpu(ctx context.Context) scaling.Signal {
 	signal := scaling.Signal{Name: signalCPU, Target: s.o.TargetCPU, CPU: true, Window: s.o.CPUWindow}
-	used, err := s.rate(ctx, "max", s.series.cpu, s.o.CPUWindow, s.o.StaleCPU)
-	if err != nil {
-		signal.Err = err
-		return signal
+	signal.Samples, signal.Err = s.o.Prometheus.DatedByPod(ctx, rate("max", s.series.cpu, s.o.CPUWindow), s.series.cpu, s.o.StaleCPU)
+	return signal
+}
+
+// shareOfRequest makes cores that pods use a share of what they request.
+func shareOfRequest(used scaling.Signal, fleet scaling.Fleet) scaling.Signal {
+	if used.Err != nil {
+		return used
 	}
 	if len(fleet.Pods) > 0 && len(fleet.CPURequests) == 0 {
-		signal.Err = fmt.Errorf("%w: no pod requests CPU, so that there is nothing to be a share of; set resources.requests.cpu", scaling.ErrNoData)
-		return signal
+		used.Err = fmt.Errorf("%w: no pod requests CPU, so that there is nothing to be a share of; set resources.requests.cpu", scaling.ErrNoData)
+		return used
 	}
-	signal.Samples = map[string]scaling.Sample{}
-	for pod, sample := range used {
+	shares := map[string]scaling.Sample{}
+	for pod, sample := range used.Samples {
 		if request := fleet.CPURequests[pod]; request > 0 { // else gone since, or without a request
-			signal.Samples[pod] = scaling.Sample{Value: sample.Value / request, At: sample.At}
+			shares[pod] = scaling.Sample{Value: sample.Value / request, At: sample.At}
 		}
 	}
-	return signal
+	used.Samples = shares
+	return used
 }
 
 // offered is the rate at which requests come in, as all dispatchers together count it.
 func (s *Service) offered(ctx context.Context) scaling.Offered {
-	arrivals, err := s.rate(ctx, "sum", s.series.arrivals, s.o.RateWindow, s.o.StaleAfter)
+	query := rate("sum", s.series.arrivals, s.o.RateWindow)
+	arrivals, err := s.o.Prometheus.FreshByPod(ctx, query, s.series.arrivals, s.o.StaleAfter)
 	o := scaling.Offered{Err: err}
 	for _, sample := range arrivals {
 		o.Rate += sample.Value
@@ -114,7 +126,6 @@ func (s *Service) offered(ctx context.Context) scaling.Offered {
 }
 
 // rate is how fast a counter grows per second, of several series of a pod their sum or their max.
-func (s *Service) rate(ctx context.Context, of, series string, window, limit time.Duration) (map[string]scaling.Sample, error) {
-	query := fmt.Sprintf("%s by (pod) (rate(%s[%s]))", of, series, model.Duration(window))
-	return s.o.Prometheus.RecentByPod(ctx, query, series, limit)
+func rate(of, series string, window time.Duration) string {
+	return fmt.Sprintf("%s by (pod) (rate(%s[%s]))", of, series, model.Duration(window))
 }

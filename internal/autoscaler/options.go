@@ -15,12 +15,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Prometheus answers queries with one value per pod. Errors wrap those of package scaling.
+// Prometheus answers queries. Errors wrap those of package scaling.
 type Prometheus interface {
-	ByPod(ctx context.Context, query string) (map[string]scaling.Sample, error)
-	// RecentByPod dates the values by the newest sample of the series that the query is over, and leaves out pods where that is older
-	// than limit.
-	RecentByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
+	// Value is the answer of a query that has one.
+	Value(ctx context.Context, query string) (float64, error)
+	// FreshByPod is the answer of a query that has one for each pod, without pods where the newest sample of the series that the query is
+	// over is older than limit.
+	FreshByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
+	// DatedByPod is FreshByPod with values that are dated by that newest sample.
+	DatedByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
 }
 
 // Deployment is what is scaled.

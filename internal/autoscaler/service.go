@@ -89,13 +89,13 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	defer func() { s.metrics.tick.Observe(time.Since(begin).Seconds()) }()
 	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, 10*time.Second))
 	defer cancel()
-	o, err := s.observe(ctx)
+	seen, err := s.observe(ctx)
 	if err != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()
 		return scaling.Decision{}, err
 	}
-	s.metrics.saw(o)
-	d := s.decide(ctx, o, begin)
+	s.metrics.saw(seen.Observation)
+	d := s.decide(seen, begin)
 	err = s.apply(ctx, &d)
 	s.remember(d)
 	s.tell(ctx, d)
@@ -103,24 +103,23 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 }
 
 // decide asks the policy, unless another autoscaler works on the same Deployment.
-func (s *Service) decide(ctx context.Context, o scaling.Observation, now time.Time) scaling.Decision {
-	stays := scaling.Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas}
-	other, err := s.o.Deployment.OtherAutoscaler(ctx)
-	if err != nil {
+func (s *Service) decide(seen sight, now time.Time) scaling.Decision {
+	stays := scaling.Decision{At: now, From: seen.Replicas, To: seen.Replicas, Recommended: seen.Replicas}
+	if seen.otherErr != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()
-		stays.Hold, stays.Reason = scaling.HoldFailed, "whether another autoscaler works here: "+err.Error()
+		stays.Hold, stays.Reason = scaling.HoldFailed, "whether another autoscaler works here: "+seen.otherErr.Error()
 		return stays
 	}
-	if other != "" {
-		stays.Hold, stays.Reason = scaling.HoldOtherOwner, other+" scales the same Deployment; remove it, or stop this autoscaler"
+	if seen.other != "" {
+		stays.Hold, stays.Reason = scaling.HoldOtherOwner, seen.other+" scales the same Deployment; remove it, or stop this autoscaler"
 		return stays
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.past) == 0 {
-		s.past = []scaling.Decision{scaling.Start(o.Replicas, now)}
+		s.past = []scaling.Decision{scaling.Start(seen.Replicas, now)}
 	}
-	return s.o.Policy.Decide(s.past, o, now)
+	return s.o.Policy.Decide(s.past, seen.Observation, now)
 }
 
 // remember keeps a decision for as long as the policy may look back on it.

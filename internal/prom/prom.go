@@ -7,32 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
 	"resnet-autoscaling/internal/scaling"
-
-	promapi "github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/model"
 )
-
-// Client asks one Prometheus. It may be used from any goroutine.
-type Client struct {
-	api     promv1.API
-	timeout time.Duration
-}
-
-// New is a client for the Prometheus at base. timeout bounds each query, on both sides.
-func New(base *url.URL, client *http.Client, timeout time.Duration) (*Client, error) {
-	c, err := promapi.NewClient(promapi.Config{Address: base.String(), Client: client})
-	if err != nil {
-		return nil, fmt.Errorf("client for Prometheus at %s: %w", base.Redacted(), err)
-	}
-	return &Client{api: promv1.NewAPI(c), timeout: timeout}, nil
-}
 
 // ByPod runs an instant query whose answer has one series for each pod, and returns the values by the label pod. The times are those of
 // the evaluation, by Prometheus' own clock.
@@ -46,57 +25,58 @@ func (c *Client) ByPod(ctx context.Context, query string) (map[string]scaling.Sa
 	}
 	samples := make(map[string]scaling.Sample, len(vector))
 	for _, s := range vector {
-		pod := string(s.Metric["pod"])
+		pod := s.Metric.Pod
 		if pod == "" {
-			return nil, fmt.Errorf("%w: %s: a series has no label pod: %v", scaling.ErrInvalid, query, s.Metric)
+			return nil, fmt.Errorf("%w: %s: a series has no label pod", scaling.ErrInvalid, query)
 		}
 		if _, twice := samples[pod]; twice {
 			return nil, fmt.Errorf("%w: %s: two series for pod %s", scaling.ErrInvalid, query, pod)
 		}
-		value := float64(s.Value)
-		if math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
-			return nil, fmt.Errorf("%w: %s: pod %s has %v", scaling.ErrInvalid, query, pod, value)
+		if !possible(s.Value.value) {
+			return nil, fmt.Errorf("%w: %s: pod %s has %v", scaling.ErrInvalid, query, pod, s.Value.value)
 		}
-		samples[pod] = scaling.Sample{Value: value, At: s.Timestamp.Time()}
+		samples[pod] = scaling.Sample{Value: s.Value.value, At: s.Value.at}
 	}
 	return samples, nil
 }
 
-func (c *Client) vector(ctx context.Context, query string) (model.Vector, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	// No time is sent: the answer is of now, by Prometheus' clock, which may differ from ours.
-	value, _, _, err := c.api.Query(ctx, query, time.Time{}, promv1.WithTimeout(c.timeout))
+// Value runs an instant query that answers with one series. The error wraps what ByPod's does.
+func (c *Client) Value(ctx context.Context, query string) (float64, error) {
+	vector, err := c.vector(ctx, query)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, explain(err))
+		return 0, err
 	}
-	vector, ok := value.(model.Vector)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s: the answer is a %s, not a vector", scaling.ErrInvalid, query, value.Type())
+	if len(vector) > 1 {
+		return 0, fmt.Errorf("%w: %s: %d series, not one", scaling.ErrInvalid, query, len(vector))
 	}
-	if len(vector) == 0 {
-		return nil, fmt.Errorf("%w: %s", scaling.ErrNoData, query)
+	value := vector[0].Value.value
+	if !possible(value) {
+		return 0, fmt.Errorf("%w: %s: %v", scaling.ErrInvalid, query, value)
 	}
-	return vector, nil
+	return value, nil
 }
 
-// explain keeps the part of a client's error that helps.
-func explain(err error) error {
-	var e *promv1.Error
-	if errors.As(err, &e) && e.Detail != "" {
-		return fmt.Errorf("%w: %.200s", err, e.Detail)
+// possible tells whether a rate, a count or a size can be that.
+func possible(value float64) bool { return value >= 0 && !math.IsInf(value, 0) }
+
+// FreshByPod is ByPod for a query over series, without pods where the newest sample of those is older than limit. The error wraps
+// scaling.ErrStale where none is left. All is by Prometheus' own clock, and in its hands: where all is well, it answers one query.
+func (c *Client) FreshByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
+	samples, err := c.ByPod(ctx, fmt.Sprintf("%s and on (pod) (%s <= %g)", query, ageOf(series), limit.Seconds()))
+	if !errors.Is(err, scaling.ErrNoData) {
+		return samples, err
 	}
-	return err
+	// Nothing at all, or nothing that is fresh?
+	return c.DatedByPod(ctx, query, series, limit)
 }
 
-// RecentByPod is ByPod for a query over series, whose samples are dated by the newest one of the pod's series, and leaves out pods
-// where that is older than limit. The error wraps scaling.ErrStale where none is left. All is by Prometheus' own clock.
-func (c *Client) RecentByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
+// DatedByPod is FreshByPod with samples that are dated by the newest of the pod's series, instead of by the evaluation.
+func (c *Client) DatedByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error) {
 	var samples, ages map[string]scaling.Sample
 	var err, ageErr error
 	var asking sync.WaitGroup
 	asking.Go(func() { samples, err = c.ByPod(ctx, query) })
-	asking.Go(func() { ages, ageErr = c.ByPod(ctx, fmt.Sprintf("time() - max by (pod) (timestamp(%s))", series)) })
+	asking.Go(func() { ages, ageErr = c.ByPod(ctx, ageOf(series)) })
 	asking.Wait()
 	switch {
 	case err != nil:
@@ -105,6 +85,11 @@ func (c *Client) RecentByPod(ctx context.Context, query, series string, limit ti
 		return nil, fmt.Errorf("age of the samples: %w", ageErr)
 	}
 	return fresh(samples, ages, limit)
+}
+
+// ageOf is how old the newest sample of each pod's series is, in seconds.
+func ageOf(series string) string {
+	return fmt.Sprintf("time() - max by (pod) (timestamp(%s))", series)
 }
 
 // fresh drops the samples of pods whose newest measurement is older than limit, and dates the others by their measurement instead of

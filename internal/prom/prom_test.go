@@ -26,11 +26,7 @@ func client(t *testing.T, address string) *prom.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := prom.New(base, &http.Client{}, 2*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return prom.New(base, &http.Client{}, 2*time.Second)
 }
 
 // answering plays a Prometheus that always answers the same.
@@ -63,6 +59,8 @@ func TestFourDifferentThings(t *testing.T) {
 		"infinite":          {200, vector(`{"metric":{"pod":"a"},"value":[1,"+Inf"]}`), scaling.ErrInvalid, "+Inf"},
 		"a pod twice":       {200, vector(`{"metric":{"pod":"a","x":"1"},"value":[1,"1"]}`, `{"metric":{"pod":"a","x":"2"},"value":[1,"1"]}`), scaling.ErrInvalid, "two series for pod a"},
 		"a nameless series": {200, vector(`{"metric":{},"value":[1,"1"]}`), scaling.ErrInvalid, "no label pod"},
+		"no pair":           {200, vector(`{"metric":{"pod":"a"},"value":[1]}`), scaling.ErrFailed, "1 elements"},
+		"no number":         {200, vector(`{"metric":{"pod":"a"},"value":[1,"x"]}`), scaling.ErrFailed, "parsing"},
 		"a scalar":          {200, `{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}`, scaling.ErrInvalid, "scalar"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +88,55 @@ func playing(t *testing.T, answers map[string]string) *prom.Client {
 	return client(t, s.URL)
 }
 
-func TestRecentByPod(t *testing.T) {
-	const rate, age = "rate(m[30s])", "time() - max by (pod) (timestamp(m))"
+const (
+	rate     = "rate(m[30s])"
+	age      = "time() - max by (pod) (timestamp(m))"
+	freshest = "rate(m[30s]) and on (pod) (time() - max by (pod) (timestamp(m)) <= 20)"
+)
+
+func TestFreshByPod(t *testing.T) {
+	two := vector(`{"metric":{"pod":"a"},"value":[1000,"7"]}`, `{"metric":{"pod":"b"},"value":[1000,"8"]}`)
+	old := vector(`{"metric":{"pod":"a"},"value":[1000,"99"]}`, `{"metric":{"pod":"b"},"value":[1000,"21"]}`)
+	got, err := playing(t, map[string]string{freshest: two}).FreshByPod(t.Context(), rate, "m", 20*time.Second)
+	if err != nil || len(got) != 2 || got["b"].Value != 8 {
+		t.Errorf("%v, %v", got, err)
+	}
+	for name, c := range map[string]struct {
+		answers map[string]string
+		want    error
+	}{
+		"all are old": {map[string]string{freshest: vector(), rate: two, age: old}, scaling.ErrStale},
+		"none is":     {map[string]string{freshest: vector(), rate: vector(), age: vector()}, scaling.ErrNoData},
+		"an error":    {map[string]string{freshest: `{"status":"error","errorType":"execution","error":"too much"}`}, scaling.ErrFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := playing(t, c.answers).FreshByPod(t.Context(), rate, "m", 20*time.Second); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		body string
+		want float64
+		err  error
+	}{
+		"one":          {vector(`{"metric":{},"value":[1000,"7.5"]}`), 7.5, nil},
+		"none":         {vector(), 0, scaling.ErrNoData},
+		"two":          {vector(`{"metric":{"pod":"a"},"value":[1000,"7"]}`, `{"metric":{"pod":"b"},"value":[1000,"8"]}`), 0, scaling.ErrInvalid},
+		"not a number": {vector(`{"metric":{},"value":[1000,"NaN"]}`), 0, scaling.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := answering(t, 200, c.body).Value(t.Context(), "avg(m)"); got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("%v, %v, want %v, %v", got, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestDatedByPod(t *testing.T) {
 	values := vector(`{"metric":{"pod":"a"},"value":[1000,"7"]}`, `{"metric":{"pod":"b"},"value":[1000,"8"]}`, `{"metric":{"pod":"gone"},"value":[1000,"9"]}`)
 	for name, c := range map[string]struct {
 		ages string
@@ -106,14 +151,14 @@ func TestRecentByPod(t *testing.T) {
 		"age is an error":   {`{"status":"error","errorType":"execution","error":"too much"}`, scaling.ErrFailed, "too much"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := playing(t, map[string]string{rate: values, age: c.ages}).RecentByPod(t.Context(), rate, "m", 20*time.Second)
+			_, err := playing(t, map[string]string{rate: values, age: c.ages}).DatedByPod(t.Context(), rate, "m", 20*time.Second)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.word) {
 				t.Errorf("%v, want %v and a word on %q", err, c.want, c.word)
 			}
 		})
 	}
 	ages := vector(`{"metric":{"pod":"a"},"value":[1000,"20"]}`, `{"metric":{"pod":"b"},"value":[1000,"20.001"]}`)
-	got, err := playing(t, map[string]string{rate: values, age: ages}).RecentByPod(t.Context(), rate, "m", 20*time.Second)
+	got, err := playing(t, map[string]string{rate: values, age: ages}).DatedByPod(t.Context(), rate, "m", 20*time.Second)
 	if want := (scaling.Sample{Value: 7, At: time.Unix(980, 0)}); err != nil || len(got) != 1 || got["a"].Value != 7 || !got["a"].At.Equal(want.At) {
 		t.Errorf("%v, %v: want a alone, measured 20 s ago", got, err)
 	}
@@ -133,12 +178,18 @@ func TestRealPrometheus(t *testing.T) {
 	// Until the window is full, rate() divides what it saw by all of it.
 	scraped(t, c, "sum by (pod) (rate("+series+"[10s])) > 10 < 14")
 	const rate = "sum by (pod) (rate(" + series + "[10s]))"
-	recent, err := c.RecentByPod(t.Context(), rate, series, time.Minute)
-	if err != nil || len(recent) != 1 || time.Since(recent["resnet-inference-1"].At) > time.Minute {
-		t.Errorf("%v, %v", recent, err)
+	dated, err := c.DatedByPod(t.Context(), rate, series, time.Minute)
+	if err != nil || len(dated) != 1 || time.Since(dated["resnet-inference-1"].At) > time.Minute {
+		t.Errorf("%v, %v", dated, err)
 	}
-	if _, err := c.RecentByPod(t.Context(), rate, series, 0); !errors.Is(err, scaling.ErrStale) {
+	if fresh, err := c.FreshByPod(t.Context(), rate, series, time.Minute); err != nil || len(fresh) != 1 || fresh["resnet-inference-1"].Value < 10 {
+		t.Errorf("%v, %v", fresh, err)
+	}
+	if _, err := c.FreshByPod(t.Context(), rate, series, 0); !errors.Is(err, scaling.ErrStale) {
 		t.Errorf("older than nothing: %v", err)
+	}
+	if sum, err := c.Value(t.Context(), "sum(rate("+series+"[10s]))"); err != nil || sum < 10 {
+		t.Errorf("%v, %v", sum, err)
 	}
 	if _, err := c.ByPod(t.Context(), `absent_metric{pod="x"}`); !errors.Is(err, scaling.ErrNoData) {
 		t.Errorf("a metric that is not there: %v", err)

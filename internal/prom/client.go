@@ -1,0 +1,121 @@
+package prom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"resnet-autoscaling/internal/scaling"
+)
+
+// Client asks one Prometheus. It may be used from any goroutine.
+//
+// It decodes answers itself: client_golang's API takes five times as long, which at a thousand pods is a good part of a tick.
+type Client struct {
+	endpoint *url.URL
+	http     *http.Client
+	timeout  time.Duration
+}
+
+// New is a client for the Prometheus at base. timeout bounds each query, on both sides.
+func New(base *url.URL, client *http.Client, timeout time.Duration) *Client {
+	return &Client{endpoint: base.JoinPath("api/v1/query"), http: client, timeout: timeout}
+}
+
+// answer is what /api/v1/query says, as in https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries.
+type answer struct {
+	Status string
+	Error  string
+	Data   struct {
+		ResultType string
+		Result     json.RawMessage
+	}
+}
+
+// series is one element of an instant vector.
+type series struct {
+	Metric struct{ Pod string }
+	Value  point
+}
+
+// point is [seconds, "value"].
+type point struct {
+	at    time.Time
+	value float64
+}
+
+// UnmarshalJSON reads the pair.
+func (p *point) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	var value string
+	pair := []any{&seconds, &value}
+	if err := json.Unmarshal(text, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 {
+		return fmt.Errorf("a sample of %d elements: %s", len(pair), text)
+	}
+	whole, part := math.Modf(seconds)
+	p.at = time.Unix(int64(whole), int64(part*1e9))
+	var err error
+	p.value, err = strconv.ParseFloat(value, 64)
+	return err
+}
+
+// vector runs an instant query. No time is sent: the answer is of now, by Prometheus' clock, which may differ from ours.
+func (c *Client) vector(ctx context.Context, query string) ([]series, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	a, err := c.ask(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
+	}
+	if a.Data.ResultType != "vector" {
+		return nil, fmt.Errorf("%w: %s: the answer is a %s, not a vector", scaling.ErrInvalid, query, a.Data.ResultType)
+	}
+	var vector []series
+	if err := json.Unmarshal(a.Data.Result, &vector); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
+	}
+	if len(vector) == 0 {
+		return nil, fmt.Errorf("%w: %s", scaling.ErrNoData, query)
+	}
+	return vector, nil
+}
+
+func (c *Client) ask(ctx context.Context, query string) (answer, error) {
+	u := *c.endpoint
+	u.RawQuery = url.Values{"query": {query}, "timeout": {c.timeout.String()}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) { // it would repeat the query, encoded
+			err = fmt.Errorf("%s: %w", c.endpoint.Redacted(), e.Err)
+		}
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	var a answer
+	switch err := json.Unmarshal(text, &a); {
+	case err == nil && a.Status == "error":
+		return answer{}, errors.New(a.Error)
+	case err != nil || a.Status != "success" || response.StatusCode != http.StatusOK:
+		return answer{}, fmt.Errorf("%s: %.200s", response.Status, text)
+	}
+	return a, nil
+}
