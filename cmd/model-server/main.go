@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/jpeg"
 	"resnet-autoscaling/internal/modelserver"
 	"resnet-autoscaling/internal/onnx"
 	"resnet-autoscaling/internal/process"
@@ -34,6 +35,7 @@ type flags struct {
 	Model          string          `default:"models/resnet18-imagenette" help:"The model's folder: model.json, labels, ONNX files."`
 	Precision      string          `default:"auto" enum:"auto,int8,fp32" help:"Which of the model's files to run: auto, int8 or fp32. A model need not have both."`
 	OnnxruntimeLib string          `help:"libonnxruntime. Default: .cache/onnxruntime/ (put there by make setup), then the system's." placeholder:"FILE"`
+	TurbojpegLib   string          `help:"libturbojpeg, which decodes JPEGs several times as fast as Go. none: do without. Default: the system's, if there is one." placeholder:"FILE"`
 	CPULimit       command.CPU     `name:"cpu-limit" help:"The CPU share this server has: 250m, 0.5 or 2. Default: its cgroup's quota, else its CPUs." placeholder:"CPUS"`
 	Queue          int             `default:"4" help:"Requests that may wait for each slot."`
 	Timeout        time.Duration   `default:"10s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
@@ -47,7 +49,7 @@ func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.St
 
 // Run serves until ctx ends.
 func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
-	library, err := onnx.FindLibrary(f.OnnxruntimeLib)
+	runtime, err := onnx.FindLibrary(f.OnnxruntimeLib)
 	if err != nil {
 		return err
 	}
@@ -55,7 +57,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	session, err := onnx.Open(library, model)
+	session, err := onnx.Open(runtime, model)
 	if err != nil {
 		return err
 	}
@@ -65,7 +67,15 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if cpus == 0 {
 		cpus = process.CPUs(os.DirFS("/"))
 	}
-	slots, err := openSlots(session, max(1, int(math.Floor(cpus))))
+	turbo, err := f.openJPEG(log)
+	if err != nil {
+		return err
+	}
+	if turbo != nil {
+		defer turbo.Close()
+	}
+	slots := max(1, int(math.Floor(cpus)))
+	stations, err := openStations(session, turbo, slots+1)
 	if err != nil {
 		return err
 	}
@@ -76,6 +86,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 		Precision:    model.Precision,
 		Runtime:      "onnxruntime-" + onnx.RuntimeVersion(),
 		Slots:        slots,
+		Stations:     stations,
 		CPUs:         cpus,
 		Queue:        f.Queue,
 		Timeout:      f.Timeout,
@@ -93,14 +104,36 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	return service.Run(ctx)
 }
 
-func openSlots(session *onnx.Session, n int) ([]modelserver.Slot, error) {
-	slots := make([]modelserver.Slot, n)
-	for i := range slots {
+// openStations makes n places where a picture is prepared and run.
+func openStations(session *onnx.Session, turbo *jpeg.Library, n int) ([]modelserver.Station, error) {
+	stations := make([]modelserver.Station, n)
+	for i := range stations {
 		slot, err := session.NewSlot()
 		if err != nil {
 			return nil, err
 		}
-		slots[i] = slot
+		stations[i].Network = slot
+		if turbo == nil {
+			continue
+		}
+		decoder, err := turbo.NewDecoder()
+		if err != nil {
+			return nil, err
+		}
+		stations[i].JPEG = decoder
 	}
-	return slots, nil
+	return stations, nil
+}
+
+// openJPEG opens libjpeg-turbo; nil says that Go's decoder has to do.
+func (f *flags) openJPEG(log *slog.Logger) (*jpeg.Library, error) {
+	if f.TurbojpegLib == "none" {
+		return nil, nil
+	}
+	library, err := jpeg.Open(f.TurbojpegLib)
+	if errors.Is(err, jpeg.ErrNone) {
+		log.Warn("JPEGs are decoded by Go, which takes several times as long", "reason", err)
+		return nil, nil
+	}
+	return library, err
 }

@@ -34,6 +34,7 @@ var layerOf = map[string]layer{
 	"internal/node":        services,
 
 	"internal/onnx":     edges,
+	"internal/jpeg":     edges,
 	"internal/prom":     edges,
 	"internal/kube":     edges,
 	"internal/process":  edges,
@@ -85,7 +86,7 @@ var foreign = []struct {
 }{
 	{"github.com/yalue/onnxruntime_go", []string{"internal/onnx"}, "one package links cgo and knows tensors' memory"},
 	{"k8s.io/", []string{"internal/kube", "internal/kubelite", "internal/node", "internal/local", "cmd/local", "internal/testkit/kubeapi"}, "services speak of replicas, not of the Kubernetes API; the local runtime is a Kubernetes API"},
-	{"github.com/prometheus/client_golang/api", []string{"internal/prom"}, "one place decides what an answer of Prometheus means"},
+	{"github.com/ebitengine/purego", []string{"internal/jpeg"}, "one package calls a library that the compiler does not see"},
 	{"github.com/alecthomas/kong", []string{"internal/command", "cmd/"}, "flags end in main"},
 }
 

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"slices"
 	"time"
 )
 
@@ -38,22 +39,13 @@ func (s *Service) measureCapacity(ctx context.Context) error {
 		return fmt.Errorf("calibrate: %d pictures took %vs of CPU time: the CPU clock does not move", calibrationPictures, cost)
 	}
 	s.setCapacity(s.o.CPUs / cost)
-	s.o.Log.Info("ready", "capacity_rps", s.capacity(), "cpus", s.o.CPUs, "slots", len(s.o.Slots))
+	s.o.Log.Info("ready", "capacity_rps", s.capacity(), "cpus", s.o.CPUs, "slots", s.o.Slots)
 	return s.correctCapacity(ctx, cost)
 }
 
 func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) error {
-	leave, err := s.gate.admit()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	for range n {
-		if _, err := s.classify(ctx, sample, 1); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, _, err := s.infer(ctx, slices.Repeat([]source{{encoded: sample}}, n))
+	return err
 }
 
 // correctCapacity blends each busy second's cost per picture into the running one until ctx ends.

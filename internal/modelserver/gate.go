@@ -7,29 +7,35 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/picture"
+	"resnet-autoscaling/internal/resnet"
 )
 
-// gate admits a bounded number of requests, lets one more than there are slots decode at once, and hands out the slots in the order
-// of asking.
+// station is a Station and its memory, which it keeps from picture to picture.
+type station struct {
+	Station
+	pixels  picture.Pixels
+	resizer resnet.Resizer
+}
+
+// gate admits a bounded number of requests, and hands out the stations and the right to inference in the order of asking.
 type gate struct {
-	admitted  atomic.Int64
-	limit     int64
-	decoders  chan struct{}
-	slots     chan Slot
-	slotCount int
-	metrics   *metrics
+	admitted atomic.Int64
+	limit    int64
+	stations chan *station
+	slots    chan struct{}
+	metrics  *metrics
 }
 
 func newGate(o Options, m *metrics) *gate {
 	g := &gate{
-		limit:     int64(len(o.Slots) * (1 + o.Queue)),
-		decoders:  make(chan struct{}, len(o.Slots)+1),
-		slots:     make(chan Slot, len(o.Slots)),
-		slotCount: len(o.Slots),
-		metrics:   m,
+		limit:    int64(o.Slots * (1 + o.Queue)),
+		stations: make(chan *station, len(o.Stations)),
+		slots:    make(chan struct{}, o.Slots),
+		metrics:  m,
 	}
-	for _, s := range o.Slots {
-		g.slots <- s
+	for _, s := range o.Stations {
+		g.stations <- &station{Station: s}
 	}
 	return g
 }
@@ -47,28 +53,28 @@ func (g *gate) admit() (leave func(), err error) {
 	return func() { g.metrics.queue.Dec(); g.admitted.Add(-1) }, nil
 }
 
-// decoder waits for the right to decode.
-func (g *gate) decoder(ctx context.Context) (release func(), err error) {
+// station waits for a station.
+func (g *gate) station(ctx context.Context) (s *station, release func(), err error) {
 	select {
-	case g.decoders <- struct{}{}:
-		return func() { <-g.decoders }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// slot waits for a slot.
-func (g *gate) slot(ctx context.Context) (s Slot, release func(), err error) {
-	select {
-	case s = <-g.slots:
+	case s = <-g.stations:
+		return s, func() { g.stations <- s }, nil
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
+}
+
+// slot waits for the right to inference.
+func (g *gate) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case g.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	g.metrics.queue.Dec()
 	g.metrics.inFlight.Inc()
-	return s, func() {
+	return func() {
 		g.metrics.inFlight.Dec()
 		g.metrics.queue.Inc()
-		g.slots <- s
+		<-g.slots
 	}, nil
 }

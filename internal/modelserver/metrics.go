@@ -70,7 +70,7 @@ func newMetrics(r prometheus.Registerer, o Options) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	info.WithLabelValues(o.Spec.Name, o.Spec.Version, o.Precision, o.Runtime).Set(1)
-	m.slots.Set(float64(len(o.Slots)))
+	m.slots.Set(float64(o.Slots))
 	for _, oc := range []outcome{outcomeOK, outcomeInvalid, outcomeRejected, outcomeTimeout, outcomeError} {
 		m.requests.WithLabelValues(string(oc))
 	}

@@ -8,25 +8,42 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/picture"
 	"resnet-autoscaling/internal/resnet"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Slot is one place of inference: a picture's tensor to fill and the run over it. One goroutine at a time uses it.
-type Slot interface {
+// Network is one picture's input tensor and the run over it. One goroutine at a time uses it.
+type Network interface {
 	Input() []float32
+	// Run answers with logits that are valid until the next run.
 	Run() (logits []float32, err error)
+}
+
+// JPEG decodes JPEGs fast. One goroutine at a time uses it.
+type JPEG interface {
+	// Decode writes a JPEG of at most maxPixels pixels into pixels, scaled down as far as that is cheaper and both sides stay at least
+	// least pixels. An error is a *picture.TooLargeError, or says that another decoder has to look at it: damaged, or too unusual.
+	Decode(data []byte, least, maxPixels int, pixels *picture.Pixels) error
+}
+
+// Station is what one picture needs on its way from bytes to logits.
+type Station struct {
+	Network Network
+	JPEG    JPEG // nil: Go's decoder
 }
 
 // Options are the settings of a Service. All are required.
 type Options struct {
-	Listen       string
-	Spec         resnet.Spec
-	Labels       []resnet.Label
-	Precision    string
-	Runtime      string  // name and version of what runs the model
-	Slots        []Slot  // as many requests as this are in inference at once
+	Listen    string
+	Spec      resnet.Spec
+	Labels    []resnet.Label
+	Precision string
+	Runtime   string // name and version of what runs the model
+	Slots     int    // as many pictures as this are in inference at once
+	// Stations are more than Slots where the next pictures are to be prepared meanwhile.
+	Stations     []Station
 	CPUs         float64 // the CPU quota, in cores: what the measured capacity is for
 	Queue        int     // requests that may wait for each slot
 	Timeout      time.Duration

@@ -9,7 +9,13 @@ import (
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/httpserve"
+	"resnet-autoscaling/internal/resnet"
 )
+
+type answer struct {
+	ranked []resnet.Ranked
+	timing timing
+}
 
 // predict answers POST /predict.
 func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
@@ -52,14 +58,14 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	if data, err = readPicture(w, r, s.o.MaxBody); err != nil {
 		return a, err
 	}
-	leave, err := s.gate.admit()
+	logits, t, err := s.infer(ctx, []source{{encoded: data}})
 	if err != nil {
 		return a, err
 	}
-	defer leave()
-	if a, err = s.classify(ctx, data, k); err != nil {
+	if a.ranked, err = resnet.Rank(logits[0], k); err != nil {
 		return a, err
 	}
+	a.timing = t
 	s.metrics.images.Inc()
 	s.observeStages(a.timing)
 	return a, nil

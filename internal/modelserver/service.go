@@ -3,6 +3,7 @@ package modelserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"net/http"
@@ -33,8 +34,8 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if len(o.Slots) == 0 {
-		return nil, errors.New("model server: no slots")
+	if o.Slots < 1 || len(o.Stations) < o.Slots {
+		return nil, fmt.Errorf("model server: %d slots and %d stations", o.Slots, len(o.Stations))
 	}
 	s := &Service{o: o, metrics: newMetrics(o.Registry, o)}
 	s.gate = newGate(o, s.metrics)
@@ -75,7 +76,7 @@ func (s *Service) ready() error {
 }
 
 func (s *Service) capability() api.Capability {
-	return api.Capability{Slots: len(s.o.Slots), CapacityRPS: s.capacity()}
+	return api.Capability{Slots: s.o.Slots, CapacityRPS: s.capacity()}
 }
 
 func (s *Service) capacity() float64 { return math.Float64frombits(s.capacityBits.Load()) }

@@ -47,13 +47,17 @@ func realOptions(t *testing.T) modelserver.Options {
 			t.Error(err)
 		}
 	})
-	slot, err := session.NewSlot()
-	if err != nil {
-		t.Fatal(err)
+	stations := make([]modelserver.Station, 2)
+	for i := range stations {
+		slot, err := session.NewSlot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stations[i].Network = slot
 	}
 	return modelserver.Options{
 		Listen: "127.0.0.1:0", Spec: model.Spec, Labels: model.Labels, Precision: model.Precision, Runtime: "onnxruntime",
-		Slots: []modelserver.Slot{slot}, CPUs: 1, Queue: 4, Timeout: time.Minute, MaxBody: 1 << 20, MaxPixels: 25e6,
+		Slots: 1, Stations: stations, CPUs: 1, Queue: 4, Timeout: time.Minute, MaxBody: 1 << 20, MaxPixels: 25e6,
 		DrainTimeout: time.Minute, CPUTime: process.CPUTime, Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -314,7 +318,7 @@ func held(t *testing.T, change func(*modelserver.Options)) (*server, *heldSlot) 
 		input: make([]float32, o.Spec.Input.Values()), logits: make([]float32, len(o.Labels)),
 		entered: make(chan struct{}), pass: make(chan struct{}),
 	}
-	o.Slots = []modelserver.Slot{slot}
+	o.Stations = []modelserver.Station{{Network: slot}}
 	change(&o)
 	const calibrationRuns = 8
 	go func() {

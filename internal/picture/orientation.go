@@ -8,9 +8,23 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// orientation is the EXIF orientation (tag 274) of a picture, 1 to 8; 1, upright, where there is none or it makes no sense.
-// A camera stores the sensor's rows and says here how to turn them.
-func orientation(data []byte, format string) int {
+// Orientation is a picture's EXIF orientation (tag 274), 1 to 8: a camera stores the sensor's rows and says here how to turn them.
+type Orientation int
+
+// Upright: nothing is to be turned.
+const Upright Orientation = 1
+
+// Transposed tells whether rows become columns.
+func (o Orientation) Transposed() bool { return o >= 5 }
+
+// MirroredX tells whether the columns, as they are stored, run from right to left.
+func (o Orientation) MirroredX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
+
+// MirroredY tells whether the rows, as they are stored, run from the bottom up.
+func (o Orientation) MirroredY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
+
+// OrientationOf reads it from a file; Upright where there is none or it makes no sense.
+func OrientationOf(data []byte, format string) Orientation {
 	switch format {
 	case "jpeg":
 		return tiffOrientation(jpegEXIF(data))
@@ -21,12 +35,12 @@ func orientation(data []byte, format string) int {
 	case "tiff":
 		return tiffOrientation(data)
 	}
-	return 1
+	return Upright
 }
 
 // upright undoes an EXIF orientation.
-func upright(img image.Image, orientation int) image.Image {
-	switch orientation {
+func upright(img image.Image, o Orientation) image.Image {
+	switch o {
 	case 2:
 		return imaging.FlipH(img)
 	case 3:
@@ -101,7 +115,7 @@ func webpEXIF(data []byte) []byte {
 }
 
 // tiffOrientation reads tag 274 of the first directory of a TIFF structure (TIFF 6.0, section 2), which EXIF is too.
-func tiffOrientation(data []byte) int {
+func tiffOrientation(data []byte) Orientation {
 	const (
 		tagOrientation, typeShort = 274, 3
 		entrySize                 = 12
@@ -113,27 +127,27 @@ func tiffOrientation(data []byte) int {
 	case bytes.HasPrefix(data, []byte("MM\x00*")):
 		order = binary.BigEndian
 	default:
-		return 1
+		return Upright
 	}
 	if len(data) < 8 {
-		return 1
+		return Upright
 	}
 	directory := int64(order.Uint32(data[4:]))
 	if directory+2 > int64(len(data)) {
-		return 1
+		return Upright
 	}
 	entries := data[directory+2:]
 	for range order.Uint16(data[directory:]) {
 		if len(entries) < entrySize {
-			return 1
+			return Upright
 		}
 		if order.Uint16(entries) == tagOrientation && order.Uint16(entries[2:]) == typeShort {
-			if o := int(order.Uint16(entries[8:])); o >= 1 && o <= 8 {
+			if o := Orientation(order.Uint16(entries[8:])); o >= 1 && o <= 8 {
 				return o
 			}
-			return 1
+			return Upright
 		}
 		entries = entries[entrySize:]
 	}
-	return 1
+	return Upright
 }

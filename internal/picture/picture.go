@@ -61,7 +61,7 @@ func Decode(data []byte, maxPixels int) (img image.Image, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}
-	return upright(onWhite(decoded), orientation(data, format)), nil
+	return upright(onWhite(decoded), OrientationOf(data, format)), nil
 }
 
 // onWhite puts what is transparent on white, as browsers show it; an opaque picture stays as it is.

@@ -1,0 +1,118 @@
+package modelserver
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"resnet-autoscaling/internal/picture"
+)
+
+// errLate: the deadline would pass before the work is done, or has.
+var errLate = errors.New("the deadline would be missed")
+
+// source is one picture of a request.
+type source struct {
+	encoded []byte // a picture file; nil where tensor is given
+	tensor  []byte // prepared by the caller: little-endian FP32 [3,side,side], normalised
+}
+
+// timing is where the time of a request's pictures went, summed over them.
+type timing struct {
+	queue, decode, preprocess, inference time.Duration
+}
+
+// infer takes the pictures of one request, one after the other, to their logits, [n][classes], which the caller owns. Errors: those of
+// package picture, errLate, the context's cause, a problem where the queue is full, and inference's own.
+func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
+	leave, err := s.gate.admit()
+	if err != nil {
+		return nil, t, err
+	}
+	defer leave()
+	waiting := time.Now()
+	at, release, err := s.gate.station(ctx)
+	if err != nil {
+		return nil, t, err
+	}
+	defer release()
+	t.queue = time.Since(waiting)
+	logits = make([][]float32, len(pictures))
+	for i, p := range pictures {
+		if err := s.prepare(at, p, &t); err != nil {
+			return nil, t, err
+		}
+		if logits[i], err = s.run(ctx, at, &t); err != nil {
+			return nil, t, err
+		}
+	}
+	return logits, t, nil
+}
+
+// run takes a slot for the picture that is prepared at a station.
+func (s *Service) run(ctx context.Context, at *station, t *timing) ([]float32, error) {
+	waiting := time.Now()
+	release, err := s.gate.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	start := time.Now()
+	t.queue += start.Sub(waiting)
+	if deadline, ok := ctx.Deadline(); ok && start.Add(time.Duration(s.inferenceTime.Load())).After(deadline) {
+		return nil, errLate
+	}
+	logits, err := at.Network.Run()
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start)
+	t.inference += took
+	s.noteInference(took)
+	return slices.Clone(logits), nil
+}
+
+// prepare fills the station's input. Go's decoders have the last word on what libjpeg-turbo does not like: it warns of damage and
+// decodes on, and some of what it warns of is harmless.
+func (s *Service) prepare(at *station, p source, t *timing) error {
+	start := time.Now()
+	in, tensor := s.o.Spec.Input, at.Network.Input()
+	if p.encoded == nil {
+		fromLittleEndian(tensor, p.tensor)
+		t.preprocess += time.Since(start)
+		return nil
+	}
+	if at.JPEG != nil && picture.IsJPEG(p.encoded) {
+		err := at.JPEG.Decode(p.encoded, in.Resize, s.o.MaxPixels, &at.pixels)
+		decoded := time.Now()
+		t.decode += decoded.Sub(start)
+		if err == nil {
+			in.TensorOfPixels(&at.pixels, &at.resizer, tensor)
+			t.preprocess += time.Since(decoded)
+			return nil
+		}
+		var large *picture.TooLargeError
+		if errors.As(err, &large) {
+			return err
+		}
+		start = decoded
+	}
+	img, err := picture.Decode(p.encoded, s.o.MaxPixels)
+	decoded := time.Now()
+	t.decode += decoded.Sub(start)
+	if err != nil {
+		return err
+	}
+	in.Tensor(img, tensor)
+	t.preprocess += time.Since(decoded)
+	return nil
+}
+
+func fromLittleEndian(dst []float32, src []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
+}
