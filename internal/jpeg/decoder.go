@@ -3,7 +3,6 @@ package jpeg
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"unsafe"
 
 	"resnet-autoscaling/internal/picture"
@@ -13,12 +12,12 @@ import (
 
 // Numbers of turbojpeg.h.
 const (
-	pixelsRGBX       = 2     // TJPF_RGBX
-	colourCMYK       = 3     // TJCS_CMYK; TJCS_YCCK is 4
-	flagStopOnWarn   = 8192  // TJFLAG_STOPONWARNING
-	flagLimitScans   = 32768 // TJFLAG_LIMITSCANS: a small file with thousands of scans would take minutes
-	eighths          = 8     // pictures can be scaled by M/8
-	successfulAnswer = 0
+	pixelsRGBX     = 2     // TJPF_RGBX
+	colourCMYK     = 3     // TJCS_CMYK; TJCS_YCCK is 4
+	flagStopOnWarn = 8192  // TJFLAG_STOPONWARNING
+	flagLimitScans = 32768 // TJFLAG_LIMITSCANS: a small file with thousands of scans would take minutes
+	eighths        = 8     // pictures can be scaled by M/8
+	success        = 0
 )
 
 // ErrRefused: libjpeg-turbo does not decode it, or warns of damage. Another decoder may say more.
@@ -34,18 +33,42 @@ type Decoder struct {
 
 // NewDecoder makes a decoder; closing the library frees it.
 func (l *Library) NewDecoder() (*Decoder, error) {
-	handle, _, _ := purego.SyscallN(l.initDecompress)
-	if handle == 0 {
-		return nil, fmt.Errorf("%s: no memory for a decoder", l.Name)
+	d := &Decoder{library: l}
+	if err := d.renew(); err != nil {
+		return nil, err
 	}
-	d := &Decoder{library: l, handle: handle}
 	l.decoders = append(l.decoders, d)
 	return d, nil
+}
+
+// renew replaces what the library knows of this decoder.
+func (d *Decoder) renew() error {
+	d.free()
+	if d.handle, _, _ = purego.SyscallN(d.library.initDecompress); d.handle == 0 {
+		return fmt.Errorf("%w: %s has no memory for a decoder", ErrRefused, d.library.Name)
+	}
+	return nil
+}
+
+func (d *Decoder) free() {
+	if d.handle != 0 {
+		purego.SyscallN(d.library.destroy, d.handle)
+		d.handle = 0
+	}
 }
 
 // Decode writes a JPEG of at most maxPixels pixels into pixels, scaled down where that is faster and both sides stay at least least
 // pixels. The error is a *picture.TooLargeError or wraps ErrRefused: damaged, CMYK, or no JPEG.
 func (d *Decoder) Decode(data []byte, least, maxPixels int, pixels *picture.Pixels) error {
+	err := d.decode(data, least, maxPixels, pixels)
+	if errors.Is(err, ErrRefused) {
+		// A file that ends in its header can leave a handle that refuses every file after it.
+		return errors.Join(err, d.renew())
+	}
+	return err
+}
+
+func (d *Decoder) decode(data []byte, least, maxPixels int, pixels *picture.Pixels) error {
 	if err := d.readHeader(data); err != nil {
 		return err
 	}
@@ -61,8 +84,7 @@ func (d *Decoder) Decode(data []byte, least, maxPixels int, pixels *picture.Pixe
 		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
 		uintptr(unsafe.Pointer(unsafe.SliceData(pixels.Pix))), uintptr(pixels.Width), 0, uintptr(pixels.Height),
 		pixelsRGBX, flagStopOnWarn|flagLimitScans)
-	runtime.KeepAlive(data)
-	if int32(status) != successfulAnswer {
+	if int32(status) != success {
 		return fmt.Errorf("%w: damaged, or too many scans", ErrRefused)
 	}
 	return nil
@@ -72,12 +94,18 @@ func (d *Decoder) readHeader(data []byte) error {
 	if len(data) == 0 {
 		return fmt.Errorf("%w: empty", ErrRefused)
 	}
+	if d.handle == 0 {
+		if err := d.renew(); err != nil {
+			return err
+		}
+	}
+	d.width, d.height, d.colour = 0, 0, 0
 	status, _, _ := purego.SyscallN(d.library.header, d.handle,
 		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
 		uintptr(unsafe.Pointer(&d.width)), uintptr(unsafe.Pointer(&d.height)),
 		uintptr(unsafe.Pointer(&d.subsampling)), uintptr(unsafe.Pointer(&d.colour)))
 	switch {
-	case int32(status) != successfulAnswer || d.width <= 0 || d.height <= 0:
+	case int32(status) != success || d.width <= 0 || d.height <= 0:
 		return fmt.Errorf("%w: its header", ErrRefused)
 	case d.colour >= colourCMYK:
 		return fmt.Errorf("%w: CMYK, which it would not turn into RGB", ErrRefused)

@@ -22,7 +22,7 @@ type Library struct {
 // Close frees the decoders; none may be at work. The library stays in memory.
 func (l *Library) Close() {
 	for _, d := range l.decoders {
-		purego.SyscallN(l.destroy, d.handle)
+		d.free()
 	}
 	l.decoders = nil
 }

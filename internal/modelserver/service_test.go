@@ -187,7 +187,24 @@ func form(t *testing.T, field string, data []byte) (contentType string, body []b
 }
 
 func TestPredict(t *testing.T) {
-	s := serve(t, realOptions(t))
+	t.Run("with Go's decoder", func(t *testing.T) { predicts(t, realOptions(t)) })
+	t.Run("with libjpeg-turbo", func(t *testing.T) {
+		o := realOptions(t)
+		turbo := testkit.TurboJPEG(t)
+		for i := range o.Stations {
+			decoder, err := turbo.NewDecoder()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Stations[i].JPEG = decoder
+		}
+		predicts(t, o)
+	})
+}
+
+// predicts wants one label from one picture, however it is sent.
+func predicts(t *testing.T, o modelserver.Options) {
+	s := serve(t, o)
 	picture := jpegOf(t, ball())
 	formType, formBody := form(t, "file", picture)
 	var first api.PredictResponse

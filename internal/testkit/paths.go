@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"resnet-autoscaling/internal/jpeg"
 )
 
 // Root is the repository's root: the nearest folder upwards with a LICENSE beside its go.mod.
@@ -78,4 +80,18 @@ func need(t testing.TB, path string) string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// TurboJPEG skips a test where the system has no libturbojpeg, which a user need not have; CI must.
+func TurboJPEG(t testing.TB) *jpeg.Library {
+	t.Helper()
+	library, err := jpeg.Open("")
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(library.Close)
+	return library
 }
