@@ -46,6 +46,7 @@ var layerOf = map[string]layer{
 	"internal/balance":  rules,
 	"internal/pace":     rules,
 	"internal/summary":  rules,
+	"internal/oip":      rules,
 	"internal/resnet":   rules,
 	"internal/picture":  rules,
 	"internal/report":   rules,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"resnet-autoscaling/internal/api"
@@ -19,11 +20,18 @@ const (
 
 // ReadBody reads a request's whole body, at most limit bytes. Errors are *api.Problem: 413 too large, 408 too slow, 400 cut short.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	return ReadBodyInto(w, r, nil, limit)
+}
+
+// ReadBodyInto is ReadBody in the memory of buffer, where that is enough; what it holds is lost.
+func ReadBodyInto(w http.ResponseWriter, r *http.Request, buffer []byte, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		ReadOn(w, r)
 		return nil, tooLarge(limit)
 	}
-	body := make([]byte, 0, max(r.ContentLength, 512)+1)
+	// No more memory for a caller than it has sent or most send: what a header promises costs nothing.
+	const usual = 256 << 10
+	body := slices.Grow(buffer[:0], int(min(max(r.ContentLength, 512), usual))+1)
 	for limited := io.LimitReader(r.Body, limit+1); ; {
 		n, err := limited.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

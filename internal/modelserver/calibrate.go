@@ -44,7 +44,7 @@ func (s *Service) measureCapacity(ctx context.Context) error {
 }
 
 func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) error {
-	_, _, err := s.infer(ctx, slices.Repeat([]source{{encoded: sample}}, n))
+	_, _, err := s.work(ctx, slices.Repeat([]source{{encoded: sample}}, n))
 	return err
 }
 

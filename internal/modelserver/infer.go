@@ -25,9 +25,22 @@ type timing struct {
 	queue, decode, preprocess, inference time.Duration
 }
 
-// infer takes the pictures of one request, one after the other, to their logits, [n][classes], which the caller owns. Errors: those of
-// package picture, errLate, the context's cause, a problem where the queue is full, and inference's own.
+// infer answers the pictures of one request with their logits, [n][classes], which nobody may change: from the cache, if it knows them
+// all, or by work.
 func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
+	if logits, ok := s.cache.answered(pictures); ok {
+		s.images.Add(int64(len(pictures)))
+		return logits, timing{}, nil
+	}
+	if logits, t, err = s.work(ctx, pictures); err == nil {
+		s.cache.keep(pictures, logits)
+	}
+	return logits, t, err
+}
+
+// work takes the pictures of one request, one after the other, to their logits. Errors: those of package picture, errLate, the
+// context's cause, a problem where the queue is full, and inference's own.
+func (s *Service) work(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
 	leave, err := s.gate.admit()
 	if err != nil {
 		return nil, t, err
@@ -43,7 +56,7 @@ func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]floa
 	logits = make([][]float32, len(pictures))
 	for i, p := range pictures {
 		if err := s.prepare(at, p, &t); err != nil {
-			return nil, t, err
+			return nil, t, &pictureError{index: i, err: err}
 		}
 		if logits[i], err = s.run(ctx, at, &t); err != nil {
 			return nil, t, err
@@ -51,6 +64,15 @@ func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]floa
 	}
 	return logits, t, nil
 }
+
+// pictureError says which picture of a request is at fault.
+type pictureError struct {
+	index int
+	err   error
+}
+
+func (e *pictureError) Error() string { return e.err.Error() }
+func (e *pictureError) Unwrap() error { return e.err }
 
 // run takes a slot for the picture that is prepared at a station.
 func (s *Service) run(ctx context.Context, at *station, t *timing) ([]float32, error) {

@@ -20,18 +20,25 @@ const (
 	defaultTop = 5
 )
 
-// readPicture is the encoded picture of a request: the body itself, or the form field "file".
-func readPicture(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
+// upload is the memory of one request's body and of the form field in it, which the next request takes over.
+type upload struct {
+	body []byte
+	file bytes.Buffer
+}
+
+// read is the encoded picture of a request: the body itself, or the form field "file". It is valid until the upload is used again.
+func (u *upload) read(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
 	mediaType, parameters, err := mediaTypeOf(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := httpserve.ReadBody(w, r, maxBody)
+	body, err := httpserve.ReadBodyInto(w, r, u.body, maxBody)
 	if err != nil {
 		return nil, err
 	}
+	u.body = body
 	if mediaType == "multipart/form-data" {
-		body, err = fileOf(body, parameters["boundary"])
+		body, err = u.fileOf(parameters["boundary"])
 	}
 	if err == nil && len(body) == 0 {
 		err = api.NewProblem(http.StatusBadRequest, "empty-body", "no picture was sent: put its bytes into the body, or into the form field %q", fieldFile)
@@ -58,8 +65,8 @@ func mediaTypeOf(r *http.Request) (string, map[string]string, error) {
 }
 
 // fileOf is the first part named "file" of a form.
-func fileOf(body []byte, boundary string) ([]byte, error) {
-	form := multipart.NewReader(bytes.NewReader(body), boundary)
+func (u *upload) fileOf(boundary string) ([]byte, error) {
+	form := multipart.NewReader(bytes.NewReader(u.body), boundary)
 	var names []string
 	for range maxParts {
 		part, err := form.NextPart()
@@ -70,11 +77,12 @@ func fileOf(body []byte, boundary string) ([]byte, error) {
 			return nil, api.NewProblem(http.StatusBadRequest, "bad-form", "the form is broken: %v", err)
 		}
 		if part.FormName() == fieldFile {
-			data, err := io.ReadAll(part)
-			if err != nil {
+			u.file.Reset()
+			u.file.Grow(len(u.body))
+			if _, err := u.file.ReadFrom(part); err != nil {
 				return nil, api.NewProblem(http.StatusBadRequest, "bad-form", "the field %q is broken: %v", fieldFile, err)
 			}
-			return data, nil
+			return u.file.Bytes(), nil
 		}
 		names = append(names, strconv.Quote(part.FormName()))
 	}

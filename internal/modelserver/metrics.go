@@ -31,6 +31,7 @@ const (
 type metrics struct {
 	requests *prometheus.CounterVec
 	images   prometheus.Counter
+	lookups  *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	queue    prometheus.Gauge
@@ -44,8 +45,11 @@ func newMetrics(r prometheus.Registerer, o Options) *metrics {
 			Name: "inference_requests_total", Help: "Inference requests by how they ended.",
 		}, []string{"outcome"}),
 		images: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "inference_images_total", Help: "Pictures that went through inference.",
+			Name: "inference_images_total", Help: "Pictures that were answered.",
 		}),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "inference_cache_lookups_total", Help: "Requests whose pictures were looked up in the cache; none where it is off.",
+		}, []string{"result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "inference_duration_seconds", Help: "Where the time of a request goes.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -66,13 +70,17 @@ func newMetrics(r prometheus.Registerer, o Options) *metrics {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "model_info", Help: "The model that is served; always 1.",
 	}, []string{"name", "version", "precision", "runtime"})
-	r.MustRegister(m.requests, m.images, m.duration, m.inFlight, m.queue, m.slots, m.capacity, info,
+	r.MustRegister(m.requests, m.images, m.lookups, m.duration, m.inFlight, m.queue, m.slots, m.capacity, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	info.WithLabelValues(o.Spec.Name, o.Spec.Version, o.Precision, o.Runtime).Set(1)
 	m.slots.Set(float64(o.Slots))
 	for _, oc := range []outcome{outcomeOK, outcomeInvalid, outcomeRejected, outcomeTimeout, outcomeError} {
 		m.requests.WithLabelValues(string(oc))
+	}
+	if o.CacheBytes > 0 {
+		m.lookups.WithLabelValues("hit")
+		m.lookups.WithLabelValues("miss")
 	}
 	for _, s := range []stage{stageQueue, stageDecode, stagePreprocess, stageInference, stageTotal} {
 		m.duration.WithLabelValues(string(s))

@@ -49,6 +49,8 @@ type Options struct {
 	Timeout      time.Duration
 	MaxBody      int64 // bytes
 	MaxPixels    int
+	MaxBatch     int   // pictures of one request
+	CacheBytes   int64 // of answers that are kept for pictures that come again; 0: none is
 	DrainDelay   time.Duration
 	DrainTimeout time.Duration
 	// CPUTime is the CPU time that this process has used so far.
@@ -63,6 +65,8 @@ func (o Options) validate() error {
 		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
 		command.Check(o.MaxBody >= 1, "--max-body", o.MaxBody, "must be at least 1 byte"),
 		command.Check(o.MaxPixels >= 1, "--max-pixels", o.MaxPixels, "must be at least 1"),
+		command.Check(o.MaxBatch >= 1 && o.MaxBatch <= 4096, "--max-batch", o.MaxBatch, "must be from 1 to 4096"),
+		command.Check(o.CacheBytes >= 0, "--cache-mb", o.CacheBytes, "must not be negative; 0 keeps nothing"),
 		command.Check(o.CPUs > 0, "--cpu-limit", o.CPUs, "must be above 0"),
 		command.Check(o.DrainDelay >= 0, "--drain-delay", o.DrainDelay, "must not be negative"),
 		command.Check(o.DrainTimeout > 0, "--drain-timeout", o.DrainTimeout, "must be above 0"),

@@ -36,6 +36,8 @@ func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
 
 // predictOne counts each request once, by how it ended.
 func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, err error) {
+	memory := s.uploads.Get().(*upload)
+	defer s.giveBack(memory) // after all that looks at the picture, the words about a bad one included
 	var data []byte
 	timeout := s.o.Timeout
 	ended := outcomeOK
@@ -55,7 +57,7 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	if err != nil {
 		return a, err
 	}
-	if data, err = readPicture(w, r, s.o.MaxBody); err != nil {
+	if data, err = memory.read(w, r, s.o.MaxBody); err != nil {
 		return a, err
 	}
 	logits, t, err := s.infer(ctx, []source{{encoded: data}})
@@ -71,7 +73,19 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	return a, nil
 }
 
+// giveBack keeps the memory for another request. A few of the largest bodies must not hold memory for all the usual ones.
+func (s *Service) giveBack(memory *upload) {
+	const most = 1 << 20
+	if cap(memory.body) <= most && memory.file.Cap() <= most {
+		s.uploads.Put(memory)
+	}
+}
+
+// observeStages counts what was done. For what the cache knew, nothing was.
 func (s *Service) observeStages(t timing) {
+	if t == (timing{}) {
+		return
+	}
 	s.metrics.observe(stageQueue, t.queue)
 	s.metrics.observe(stageDecode, t.decode)
 	s.metrics.observe(stagePreprocess, t.preprocess)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,9 +23,11 @@ type Service struct {
 	o       Options
 	metrics *metrics
 	gate    *gate
+	cache   *cache
 	server  *httpserve.Server
 
-	images        atomic.Int64  // pictures through inference
+	uploads       sync.Pool     // of *upload
+	images        atomic.Int64  // pictures that were answered
 	capacityBits  atomic.Uint64 // float64 bits: pictures per second; 0: not measured yet
 	inferenceTime atomic.Int64  // nanoseconds, a moving average
 }
@@ -38,10 +41,15 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("model server: %d slots and %d stations", o.Slots, len(o.Stations))
 	}
 	s := &Service{o: o, metrics: newMetrics(o.Registry, o)}
+	s.uploads.New = func() any { return &upload{} }
 	s.gate = newGate(o, s.metrics)
+	var err error
+	if s.cache, err = newCache(o.CacheBytes, len(o.Labels), s.metrics.lookups); err != nil {
+		return nil, err
+	}
 	server, err := httpserve.New(httpserve.Options{
 		Listen:         o.Listen,
-		Routes:         func(r chi.Router) { r.Post(api.PathPredict, s.predict) },
+		Routes:         s.routes,
 		Headers:        func(h http.Header) { s.capability().Set(h) },
 		Ready:          s.ready,
 		Gatherer:       o.Registry,
@@ -55,6 +63,13 @@ func New(o Options) (*Service, error) {
 	}
 	s.server = server
 	return s, nil
+}
+
+// routes are all that is served beside the probes and /metrics.
+func (s *Service) routes(r chi.Router) {
+	r.Post(api.PathPredict, s.predict)
+	r.Get(pathOpenAPI, describe)
+	s.mountV2(r)
 }
 
 // Addr is the bound address.

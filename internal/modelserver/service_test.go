@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
@@ -57,7 +58,7 @@ func realOptions(t *testing.T) modelserver.Options {
 	}
 	return modelserver.Options{
 		Listen: "127.0.0.1:0", Spec: model.Spec, Labels: model.Labels, Precision: model.Precision, Runtime: "onnxruntime",
-		Slots: 1, Stations: stations, CPUs: 1, Queue: 4, Timeout: time.Minute, MaxBody: 1 << 20, MaxPixels: 25e6,
+		Slots: 1, Stations: stations, CPUs: 1, Queue: 4, Timeout: time.Minute, MaxBody: 1 << 20, MaxPixels: 25e6, MaxBatch: 16,
 		DrainTimeout: time.Minute, CPUTime: process.CPUTime, Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -411,6 +412,41 @@ func TestARequestThatWouldMissItsDeadlineIsRefusedBeforeInference(t *testing.T) 
 	<-first
 }
 
+func TestCache(t *testing.T) {
+	ask := func(s *server, img image.Image) string {
+		_, body := s.post(t, "/predict", "image/jpeg", bytes.NewReader(jpegOf(t, img)))
+		var got api.PredictResponse
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(got.Predictions)
+	}
+	runs := func(s *server) string { return s.metric(t, `inference_duration_seconds_count{stage="inference"}`) }
+	small := ball().(*image.RGBA).SubImage(image.Rect(80, 60, 240, 220))
+
+	o := realOptions(t)
+	o.CacheBytes = 1 << 20
+	s := serve(t, o)
+	first, again, other := ask(s, ball()), ask(s, ball()), ask(s, small)
+	if first != again || first == other {
+		t.Errorf("%s, the same again %s, another %s", first, again, other)
+	}
+	if hits, misses := s.metric(t, `inference_cache_lookups_total{result="hit"}`), s.metric(t, `inference_cache_lookups_total{result="miss"}`); hits != "1" || misses != "2" {
+		t.Errorf("%s hits, %s misses", hits, misses)
+	}
+	if n := s.metric(t, "inference_images_total"); n != "3" {
+		t.Errorf("%s pictures answered", n)
+	}
+
+	without := serve(t, realOptions(t))
+	for range 3 {
+		ask(without, ball())
+	}
+	if got := runs(without); got != "3" {
+		t.Errorf("without a cache, 3 equal pictures are run %s times", got)
+	}
+}
+
 func TestOptionsNameTheFlag(t *testing.T) {
 	valid := realOptions(t)
 	for flag, breakIt := range map[string]func(*modelserver.Options){
@@ -418,6 +454,8 @@ func TestOptionsNameTheFlag(t *testing.T) {
 		"--timeout":       func(o *modelserver.Options) { o.Timeout = 0 },
 		"--max-body":      func(o *modelserver.Options) { o.MaxBody = 0 },
 		"--max-pixels":    func(o *modelserver.Options) { o.MaxPixels = 0 },
+		"--cache-mb":      func(o *modelserver.Options) { o.CacheBytes = -1 },
+		"--max-batch":     func(o *modelserver.Options) { o.MaxBatch = 0 },
 		"--cpu-limit":     func(o *modelserver.Options) { o.CPUs = -1 },
 		"--drain-delay":   func(o *modelserver.Options) { o.DrainDelay = -1 },
 		"--drain-timeout": func(o *modelserver.Options) { o.DrainTimeout = 0 },

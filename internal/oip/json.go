@@ -1,7 +1,7 @@
 package oip
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -39,7 +39,7 @@ func (r *reader) next() byte {
 func (r *reader) snippet() string {
 	const most = 16
 	rest := r.text[r.at:]
-	if i := stdbytes.IndexAny(rest, ",]} \t\r\n"); i > 0 {
+	if i := bytes.IndexAny(rest, ",]} \t\r\n"); i > 0 {
 		rest = rest[:i]
 	}
 	if len(rest) == 0 {
@@ -92,7 +92,8 @@ func (r *reader) list(from, to byte, element func() error) error {
 func (r *reader) array(element func() error) error { return r.list('[', ']', element) }
 
 // members walks over an object. read takes the value of a member that is known; others are passed over, as the protocol leaves room
-// for more. A known member that comes twice is an error: which of the two was meant?
+// for more, and so is null, which some clients write where they have nothing to say. A known member that comes twice is an error:
+// which of the two was meant?
 func (r *reader) members(known []string, read func(name string) error) error {
 	seen := make([]bool, len(known))
 	return r.list('{', '}', func() error {
@@ -111,6 +112,9 @@ func (r *reader) members(known []string, read func(name string) error) error {
 			return r.broken("%q is there twice", name)
 		}
 		seen[i] = true
+		if r.next(); r.literal("null") {
+			return nil
+		}
 		return read(known[i])
 	})
 }
@@ -153,7 +157,7 @@ func (r *reader) unescape(inside []byte, escaped bool) ([]byte, error) {
 	return []byte(s), nil
 }
 
-// text takes the string that a member must be.
+// stringOf takes the string that a member must be.
 func (r *reader) stringOf(member string) (string, error) {
 	if r.next() != '"' {
 		return "", r.broken("%q is %s and must be a string", member, r.snippet())
@@ -170,7 +174,7 @@ func (r *reader) whole(member string) (int, error) {
 		r.at++
 	}
 	digits := r.text[start:r.at]
-	ended := r.at == len(r.text) || !stdbytes.ContainsRune([]byte(".eE"), rune(r.text[r.at]))
+	ended := r.at == len(r.text) || !bytes.ContainsRune([]byte(".eE"), rune(r.text[r.at]))
 	n, err := strconv.Atoi(string(digits))
 	if err != nil || !ended || len(digits) > 1 && digits[0] == '0' {
 		r.at = start
@@ -191,7 +195,7 @@ func (r *reader) bool(member string) (bool, error) {
 }
 
 func (r *reader) literal(word string) bool {
-	if !stdbytes.HasPrefix(r.text[r.at:], []byte(word)) {
+	if !bytes.HasPrefix(r.text[r.at:], []byte(word)) {
 		return false
 	}
 	r.at += len(word)

@@ -16,8 +16,8 @@ const HeaderLength = "Inference-Header-Content-Length"
 
 // Datatypes of the protocol that the model's tensors have.
 const (
-	fp32  = "FP32"
-	bytes = "BYTES"
+	typeFP32  = "FP32"
+	typeBYTES = "BYTES"
 )
 
 // Model is what the protocol has to know of the model that is served.

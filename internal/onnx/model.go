@@ -31,7 +31,7 @@ func LoadModel(dir, precision string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model folder %s: %w", dir, err)
 	}
-	chosen, err := spec.Precision(precision, "fp32")
+	chosen, err := spec.Precision(precision, preferred()...)
 	if err != nil {
 		return nil, &command.Misuse{Flag: "--precision", Value: precision, Rule: err.Error()}
 	}

@@ -1,0 +1,156 @@
+package modelserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/oip"
+	"resnet-autoscaling/internal/picture"
+)
+
+// inferred is an inference request that was answered.
+type inferred struct {
+	answer   oip.Answer
+	pictures int
+	timing   timing
+	parsing  time.Duration
+	encoding time.Duration
+}
+
+// postInfer answers POST /v2/models/{name}/infer.
+func (p *protocol) postInfer(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
+	a, err := p.inferOne(w, r, arrived)
+	took := time.Since(arrived)
+	p.metrics.observe(stageTotal, took)
+	p.count(a, took, err == nil)
+	if err != nil {
+		p.writeError(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if a.answer.JSONLength >= 0 {
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set(oip.HeaderLength, strconv.Itoa(a.answer.JSONLength))
+	}
+	h.Set("Server-Timing", serverTiming(a.timing))
+	h.Set(api.HeaderImages, strconv.Itoa(a.pictures))
+	writeCompressed(w, r, a.answer.Body)
+}
+
+// inferOne counts each request once, by how it ended.
+func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time.Time) (a inferred, err error) {
+	var request oip.Request
+	timeout := p.o.Timeout
+	ended := outcomeOK
+	defer func() {
+		if err != nil {
+			ended, err = problemOf(err, request.Pictures, timeout)
+		}
+		p.metrics.requests.WithLabelValues(string(ended)).Inc()
+	}()
+
+	if timeout, err = api.Timeout(r.Header, p.o.Timeout); err != nil {
+		return a, err
+	}
+	if request, a.parsing, err = p.read(w, r); err != nil {
+		return a, err
+	}
+	if request.Timeout > 0 {
+		timeout = min(timeout, request.Timeout)
+	}
+	ctx, cancel := context.WithDeadline(r.Context(), arrived.Add(timeout))
+	defer cancel()
+	a.pictures = len(request.Pictures)
+	logits, t, err := p.infer(ctx, sources(request.Pictures))
+	if err != nil {
+		return a, err
+	}
+	a.timing = t
+	done := time.Now()
+	if a.answer, err = p.model.Answer(request, logits); err != nil {
+		return a, err
+	}
+	a.encoding = time.Since(done)
+	p.metrics.images.Add(float64(a.pictures))
+	p.observeStages(t)
+	return a, nil
+}
+
+// read takes a request for the model that is here, and says how long parsing it took.
+func (p *protocol) read(w http.ResponseWriter, r *http.Request) (request oip.Request, parsing time.Duration, err error) {
+	if err := p.checkModel(r); err != nil {
+		return request, 0, err
+	}
+	body, err := readRequest(w, r, p.o.MaxBody)
+	if err != nil {
+		return request, 0, err
+	}
+	start := time.Now()
+	request, err = p.model.Parse(r.Header.Values(oip.HeaderLength), body)
+	return request, time.Since(start), err
+}
+
+func sources(pictures []oip.Picture) []source {
+	s := make([]source, len(pictures))
+	for i, p := range pictures {
+		s[i] = source{encoded: p.Encoded, tensor: p.Tensor}
+	}
+	return s
+}
+
+// count keeps the model's statistics, which are of /v2 alone.
+func (p *protocol) count(a inferred, took time.Duration, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !ok {
+		p.tally.Fail(took)
+		return
+	}
+	p.tally.Success(oip.Executed{
+		At: time.Now(), Pictures: a.pictures, Cache: p.lookup(a.timing), Total: took, Queue: a.timing.queue,
+		Input: a.parsing + a.timing.decode + a.timing.preprocess, Infer: a.timing.inference, Output: a.encoding,
+	})
+}
+
+// lookup is what the cache said to a request that took so long: what it knows takes no time at any stage.
+func (p *protocol) lookup(t timing) oip.Lookup {
+	switch {
+	case p.cache == nil:
+		return oip.NotAsked
+	case t == timing{}:
+		return oip.Hit
+	}
+	return oip.Miss
+}
+
+// problemOf is problemFor, with the protocol's own mistakes and words that fit several pictures.
+func problemOf(err error, pictures []oip.Picture, timeout time.Duration) (outcome, error) {
+	var wrong *oip.Error
+	if errors.As(err, &wrong) {
+		if wrong.Unsupported {
+			return outcomeInvalid, api.NewProblem(http.StatusNotImplemented, "unsupported", "%v", wrong)
+		}
+		return outcomeInvalid, api.NewProblem(http.StatusBadRequest, "bad-request", "%v", wrong)
+	}
+	if errors.Is(err, picture.ErrFormat) || errors.Is(err, picture.ErrCorrupt) {
+		return outcomeInvalid, api.NewProblem(http.StatusBadRequest, "bad-picture", "%s %v", which(pictures, err), err)
+	}
+	return problemFor(err, nil, timeout)
+}
+
+// which names the picture that is no picture.
+func which(pictures []oip.Picture, err error) string {
+	index := 0
+	if at := (*pictureError)(nil); errors.As(err, &at) {
+		index = at.index
+	}
+	file := pictures[index].Encoded
+	return fmt.Sprintf("picture %d of %d has %d bytes that look like %s, and is", index+1, len(pictures), len(file), http.DetectContentType(file))
+}
