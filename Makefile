@@ -61,6 +61,16 @@ images: ## build resnet-inference and dispatcher with docker or buildah; REGISTR
 test-images: ## build the images without docker, weigh them and run them; as root, on Debian
 	internal/tools/images-test.sh
 
+.PHONY: accuracy
+accuracy: setup build ## top-1 and calibration of both precisions on DATA, a folder for each synset, against REFERENCE if there is one
+	@if [ -z "$(DATA)" ]; then echo "accuracy: say on which pictures: make accuracy DATA=folder, with a folder in it for each synset" >&2; exit 2; fi
+	go -C internal/bench run ./accuracy --server $(CURDIR)/bin/model-server --model $(CURDIR)/models/resnet18-imagenette --data $(abspath $(DATA)) $(if $(REFERENCE),--reference $(abspath $(REFERENCE)))
+
+IMAGES := images
+.PHONY: bench
+bench: setup build ## the model server and its peers in Python, side by side, on IMAGES: writes internal/bench/RESULTS.md (half an hour)
+	go -C internal/bench run ./modelserver --images $(abspath $(IMAGES)) --out $(CURDIR)/internal/bench/RESULTS.md
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
