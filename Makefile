@@ -43,6 +43,7 @@ up: setup build ## run the whole system here until Ctrl-C
 .PHONY: test
 test: setup build $(KUBECTL) $(PROMTOOL) ## run every test, with the race detector
 	PATH="$$PATH:$(CACHE)/bin" go test -race -timeout 15m ./...
+	go -C internal/bench test ./...
 
 .PHONY: e2e
 e2e: setup build $(KUBECTL) $(E2E)/kube-apiserver $(E2E)/etcd $(E2E)/kwok ## prove the cluster's part on a real control plane, in a network namespace
@@ -66,10 +67,9 @@ accuracy: setup build ## top-1 and calibration of both precisions on DATA, a fol
 	@if [ -z "$(DATA)" ]; then echo "accuracy: say on which pictures: make accuracy DATA=folder, with a folder in it for each synset" >&2; exit 2; fi
 	go -C internal/bench run ./accuracy --server $(CURDIR)/bin/model-server --model $(CURDIR)/models/resnet18-imagenette --data $(abspath $(DATA)) $(if $(REFERENCE),--reference $(abspath $(REFERENCE)))
 
-IMAGES := images
 .PHONY: bench
-bench: setup build ## the model server and its peers in Python, side by side, on IMAGES: writes internal/bench/RESULTS.md (half an hour)
-	go -C internal/bench run ./modelserver --images $(abspath $(IMAGES)) --out $(CURDIR)/internal/bench/RESULTS.md
+bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
+	go -C internal/bench run ./modelserver $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
@@ -77,6 +77,7 @@ lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	go vet ./...
 	$(STATICCHECK) ./...
 	cd internal/e2e && go vet ./... && $(STATICCHECK) ./...
+	cd internal/bench && go vet ./... && $(STATICCHECK) ./...
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code

@@ -3,6 +3,7 @@ package jpeg
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"resnet-autoscaling/internal/picture"
@@ -58,10 +59,11 @@ func (d *Decoder) free() {
 }
 
 // Decode writes a JPEG of at most maxPixels pixels into pixels, scaled down where that is faster and both sides stay at least least
-// pixels. The error is a *picture.TooLargeError or wraps ErrRefused: damaged, CMYK, or no JPEG.
+// pixels. The error is a *picture.TooLargeError, wraps picture.ErrCorrupt where the file ends early, or else ErrRefused: damaged, CMYK,
+// no JPEG.
 func (d *Decoder) Decode(data []byte, least, maxPixels int, pixels *picture.Pixels) error {
 	err := d.decode(data, least, maxPixels, pixels)
-	if errors.Is(err, ErrRefused) {
+	if errors.Is(err, ErrRefused) || errors.Is(err, picture.ErrCorrupt) {
 		// A file that ends in its header can leave a handle that refuses every file after it.
 		return errors.Join(err, d.renew())
 	}
@@ -85,9 +87,19 @@ func (d *Decoder) decode(data []byte, least, maxPixels int, pixels *picture.Pixe
 		uintptr(unsafe.Pointer(unsafe.SliceData(pixels.Pix))), uintptr(pixels.Width), 0, uintptr(pixels.Height),
 		pixelsRGBX, flagStopOnWarn|flagLimitScans)
 	if int32(status) != success {
-		return fmt.Errorf("%w: damaged, or too many scans", ErrRefused)
+		return d.refused()
 	}
 	return nil
+}
+
+// refused is why the picture would not be decoded. That it ends early needs no other opinion, which would cost as much as a whole
+// picture: whoever sends half pictures must not get more work than who sends whole ones.
+func (d *Decoder) refused() error {
+	why := d.library.lastError(d.handle)
+	if strings.Contains(why, "Premature end") {
+		return fmt.Errorf("%w: %s", picture.ErrCorrupt, why)
+	}
+	return fmt.Errorf("%w: %s", ErrRefused, why)
 }
 
 func (d *Decoder) readHeader(data []byte) error {

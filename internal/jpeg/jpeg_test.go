@@ -145,11 +145,18 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pixels picture.Pixels
-	for name, data := range map[string][]byte{
-		"nothing": nil, "text": []byte("hello, world"), "cut in the header": good[:20], "cut in the picture": good[:len(good)-100], "CMYK": cmyk,
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"nothing":            {nil, jpeg.ErrRefused},
+		"text":               {[]byte("hello, world"), jpeg.ErrRefused},
+		"cut in the header":  {good[:20], jpeg.ErrRefused},
+		"cut in the picture": {good[:len(good)-100], picture.ErrCorrupt},
+		"CMYK":               {cmyk, jpeg.ErrRefused},
 	} {
-		if err := d.Decode(data, 256, maxPixels, &pixels); !errors.Is(err, jpeg.ErrRefused) {
-			t.Errorf("%s: %v", name, err)
+		if err := d.Decode(c.data, 256, maxPixels, &pixels); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 		if err := d.Decode(good, 256, 640*480, &pixels); err != nil {
 			t.Errorf("a good one after %s: %v", name, err)
@@ -219,7 +226,7 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("a value of %v", v)
 				}
 			}
-		case !errors.Is(err, jpeg.ErrRefused) && !errors.As(err, &large):
+		case !errors.Is(err, jpeg.ErrRefused) && !errors.Is(err, picture.ErrCorrupt) && !errors.As(err, &large):
 			t.Errorf("an error of another kind: %v", err)
 		}
 	})

@@ -16,6 +16,7 @@ import (
 type Library struct {
 	Name                                         string
 	initDecompress, destroy, header, decompress2 uintptr
+	lastError                                    func(handle uintptr) string
 	decoders                                     []*Decoder
 }
 
@@ -62,12 +63,15 @@ func open(name string) (*Library, error) {
 		return nil, err
 	}
 	l := &Library{Name: name}
+	var lastError uintptr
 	for symbol, at := range map[string]*uintptr{
 		"tjInitDecompress": &l.initDecompress, "tjDestroy": &l.destroy, "tjDecompressHeader3": &l.header, "tjDecompress2": &l.decompress2,
+		"tjGetErrorStr2": &lastError,
 	} {
 		if *at, err = purego.Dlsym(handle, symbol); err != nil {
 			return nil, errors.Join(err, purego.Dlclose(handle))
 		}
 	}
+	purego.RegisterFunc(&l.lastError, lastError)
 	return l, nil
 }

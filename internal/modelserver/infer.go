@@ -118,7 +118,7 @@ func (s *Service) prepare(at *station, p source, t *timing) error {
 			return nil
 		}
 		var large *picture.TooLargeError
-		if errors.As(err, &large) {
+		if errors.As(err, &large) || errors.Is(err, picture.ErrCorrupt) {
 			return err
 		}
 		start = decoded

@@ -24,7 +24,8 @@ type Network interface {
 // JPEG decodes JPEGs fast. One goroutine at a time uses it.
 type JPEG interface {
 	// Decode writes a JPEG of at most maxPixels pixels into pixels, scaled down as far as that is cheaper and both sides stay at least
-	// least pixels. An error is a *picture.TooLargeError, or says that another decoder has to look at it: damaged, or too unusual.
+	// least pixels. An error is a *picture.TooLargeError, wraps picture.ErrCorrupt, or says that another decoder has to look
+	// at it.
 	Decode(data []byte, least, maxPixels int, pixels *picture.Pixels) error
 }
 

@@ -9,29 +9,68 @@ import (
 // Resizer is the memory of TensorOfPixels, kept from picture to picture. One goroutine at a time uses it; its zero value is ready.
 type Resizer struct {
 	across, down taps
-	rows         []float32 // the resized rows that the output row at hand needs, each red, green and blue; row y at y mod len
-	turned       []float32 // one output row, before it is turned upright
+	lanes        []float32  // across' weights, for each of a pixel's four values
+	firsts       []int32    // the first pixel that each of them is for
+	rows         []float32  // the resized rows that the output row at hand needs, as pixels of four floats; row y at y mod down.n
+	needed       []*float32 // those rows, in order
+	turned       []float32  // one output row, before it is turned upright
 }
 
 // TensorOfPixels is Tensor for pixels as a fast decoder leaves them: one pass that resizes with antialias, crops, normalises and turns
 // upright. It computes only what the crop shows, and rounds nothing on the way; Tensor rounds to eight bits twice.
 func (in Input) TensorOfPixels(p *picture.Pixels, r *Resizer, dst []float32) {
+	in.tensorOfPixels(p, r, dst, useSIMD)
+}
+
+func (in Input) tensorOfPixels(p *picture.Pixels, r *Resizer, dst []float32, simd bool) {
 	width, height := in.resized(p.FullWidth, p.FullHeight)
 	r.across.set(p.Width, width, in.Crop, p.Orientation.MirroredX())
 	r.down.set(p.Height, height, in.Crop, p.Orientation.MirroredY())
-	rowLen := 3 * in.Crop
+	pairs := r.spread(p.Width)
+	rowLen := picture.BytesPerPixel * in.Crop
 	r.rows = sized(r.rows, r.down.n*rowLen)
-	r.turned = sized(r.turned, rowLen)
+	r.turned = sized(r.turned, 3*in.Crop)
+	// The kernels take pixels in pairs, and write eight at once.
+	simd = simd && 2*pairs <= p.Width && in.Crop%8 == 0
+	norm := in.normalisation()
 
 	next := 0 // the first row that has not been resized yet
 	for y := range in.Crop {
 		first, weights := r.down.of(y)
 		for next = max(next, first); next < first+len(weights); next++ {
 			row := p.Pix[next*p.Width*picture.BytesPerPixel : (next+1)*p.Width*picture.BytesPerPixel]
-			r.across.apply(row, r.row(next, rowLen))
+			if out := r.row(next, rowLen); simd {
+				acrossSIMD(&out[0], &row[0], &r.firsts[0], &r.lanes[0], pairs, in.Crop)
+			} else {
+				r.across.apply(row, out)
+			}
 		}
-		in.mix(p.Orientation, r, y, dst)
+		in.mix(p.Orientation, r, y, dst, &norm, simd)
 	}
+}
+
+// spread prepares across' weights for the kernel: an even number for each place, each four times, and none for a pixel beyond the row.
+func (r *Resizer) spread(width int) (pairs int) {
+	most := 0
+	for _, n := range r.across.count {
+		most = max(most, n)
+	}
+	pairs = (most + 1) / 2
+	r.firsts = sized(r.firsts, len(r.across.first))
+	r.lanes = sized(r.lanes, len(r.across.first)*2*pairs*picture.BytesPerPixel)
+	clear(r.lanes)
+	for i := range r.across.first {
+		first, weights := r.across.of(i)
+		moved := max(0, min(first, width-2*pairs))
+		r.firsts[i] = int32(moved)
+		for k, w := range weights[:min(len(weights), 2*pairs-(first-moved))] {
+			at := (i*2*pairs + first - moved + k) * picture.BytesPerPixel
+			for lane := range picture.BytesPerPixel {
+				r.lanes[at+lane] = w
+			}
+		}
+	}
+	return pairs
 }
 
 func (r *Resizer) row(y, rowLen int) []float32 {
@@ -39,41 +78,56 @@ func (r *Resizer) row(y, rowLen int) []float32 {
 	return r.rows[at : at+rowLen]
 }
 
+// normalisation is the factors and the summands of red, green and blue that make levels the network's input.
+func (in Input) normalisation() (n [6]float32) {
+	for c := range 3 {
+		n[c], n[3+c] = 1/(255*in.Std[c]), -in.Mean[c]/in.Std[c]
+	}
+	return n
+}
+
 // mix is one row of the output: the weighted sum of the rows it needs, normalised, in its place.
-func (in Input) mix(o picture.Orientation, r *Resizer, y int, dst []float32) {
+func (in Input) mix(o picture.Orientation, r *Resizer, y int, dst []float32, norm *[6]float32, simd bool) {
 	crop, plane := in.Crop, in.Crop*in.Crop
 	first, weights := r.down.of(y)
-	for c := range 3 {
-		out := dst[c*plane+y*crop : c*plane+(y+1)*crop]
-		if o != picture.Upright {
-			out = r.turned[:crop]
+	var out [3][]float32
+	for c := range out {
+		if out[c] = dst[c*plane+y*crop : c*plane+(y+1)*crop]; o != picture.Upright {
+			out[c] = r.turned[c*crop : (c+1)*crop]
 		}
-		scale, shift := 1/(255*in.Std[c]), -in.Mean[c]/in.Std[c]
-		for k, w := range weights {
-			row := r.row(first+k, 3*crop)[c*crop : (c+1)*crop]
-			if k == 0 {
-				startRow(out, row, w*scale, shift)
-			} else {
-				addRow(out, row, w*scale)
+	}
+	rowLen := picture.BytesPerPixel * crop
+	if simd {
+		r.needed = sized(r.needed, len(weights))
+		for k := range weights {
+			r.needed[k] = &r.row(first+k, rowLen)[0]
+		}
+		downSIMD(&out[0][0], &out[1][0], &out[2][0], &r.needed[0], &weights[0], len(weights), crop, norm)
+	} else {
+		for c := range out {
+			startRow(out[c], norm[3+c])
+			for k, w := range weights {
+				addRow(out[c], r.row(first+k, rowLen)[c:], w*norm[c])
 			}
 		}
-		if o != picture.Upright {
-			turn(o, out, y, dst[c*plane:(c+1)*plane])
+	}
+	if o != picture.Upright {
+		for c := range out {
+			turn(o, out[c], y, dst[c*plane:(c+1)*plane])
 		}
 	}
 }
 
-func startRow(out, row []float32, scale, shift float32) {
-	row = row[:len(out)]
+func startRow(out []float32, value float32) {
 	for i := range out {
-		out[i] = row[i]*scale + shift
+		out[i] = value
 	}
 }
 
+// addRow adds one colour of a row of pixels.
 func addRow(out, row []float32, scale float32) {
-	row = row[:len(out)]
 	for i := range out {
-		out[i] += row[i] * scale
+		out[i] += row[i*picture.BytesPerPixel] * scale
 	}
 }
 
@@ -136,11 +190,9 @@ func (t *taps) of(i int) (first int, weights []float32) {
 	return t.first[i], t.weights[i*t.n : i*t.n+t.count[i]]
 }
 
-// apply resizes one row of pixels to planes of red, green and blue.
+// apply resizes one row of pixels.
 func (t *taps) apply(row []byte, out []float32) {
-	crop := len(t.first)
-	red, green, blue := out[:crop], out[crop:2*crop], out[2*crop:3*crop]
-	for i := range red {
+	for i := range t.first {
 		first, weights := t.of(i)
 		p := row[first*picture.BytesPerPixel:]
 		var r, g, b float32
@@ -150,7 +202,8 @@ func (t *taps) apply(row []byte, out []float32) {
 			b += w * float32(p[2])
 			p = p[picture.BytesPerPixel:]
 		}
-		red[i], green[i], blue[i] = r, g, b
+		o := out[i*picture.BytesPerPixel : (i+1)*picture.BytesPerPixel]
+		o[0], o[1], o[2] = r, g, b
 	}
 }
 
