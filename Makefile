@@ -62,10 +62,13 @@ images: ## build resnet-inference and dispatcher with docker or buildah; REGISTR
 test-images: ## build the images without docker, weigh them and run them; as root, on Debian
 	internal/tools/images-test.sh
 
+REFERENCE ?= $(wildcard ../shared/model/reference.json)
 .PHONY: accuracy
-accuracy: setup build ## top-1 and calibration of both precisions on DATA, a folder for each synset, against REFERENCE if there is one
-	@if [ -z "$(DATA)" ]; then echo "accuracy: say on which pictures: make accuracy DATA=folder, with a folder in it for each synset" >&2; exit 2; fi
-	go -C internal/bench run ./accuracy --server $(CURDIR)/bin/model-server --model $(CURDIR)/models/resnet18-imagenette --data $(abspath $(DATA)) $(if $(REFERENCE),--reference $(abspath $(REFERENCE)))
+accuracy: setup build ## top-1, confusion and calibration of each precision: DATA=folder of JPEGs, REFERENCE=logits to compare with
+	@test -n "$(DATA)" || { echo "accuracy: say which pictures: make accuracy DATA=../shared/data/imagenette/val" >&2; exit 2; }
+	@mkdir -p out
+	go -C internal/bench build -o $(CURDIR)/out/accuracy ./accuracy
+	out/accuracy --server bin/model-server --model models/resnet18-imagenette --data "$(DATA)" --out out/accuracy.md $(if $(REFERENCE),--reference "$(REFERENCE)")
 
 .PHONY: bench
 bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
