@@ -186,7 +186,7 @@ func (c *cluster) startLoad(t *testing.T, args ...string) *load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &load{Cmd: c.command(t, bin(t, "loadtest"), append([]string{"--url=http://" + address + "/predict", "--slo=errors<=0%"}, args...)...)}
+	l := &load{Cmd: c.command(t, bin(t, "loadtest"), append([]string{"--url=http://" + address + "/predict", "--images=" + photograph(t), "--slo=errors<=0%"}, args...)...)}
 	l.Stdout, l.Stderr = &l.out, &l.out
 	if err := l.Start(); err != nil {
 		t.Fatal(err)
