@@ -23,7 +23,8 @@ var about = command.About{
 	Description: `Classifies pictures with ResNet18 on ONNX Runtime.
 
 Send a picture: curl -F file=@picture.jpg localhost:8000/predict, or as the body with its Content-Type. JPEG, PNG, GIF, BMP, TIFF
-and WebP. The answer has the likeliest labels, ?top_k= of them. /metrics is for Prometheus, /healthz and /readyz for probes.
+and WebP. The answer has the likeliest labels, ?top_k= of them. Clients of the Open Inference Protocol find it under /v2, and
+/openapi.json describes all of it. /metrics is for Prometheus, /healthz and /readyz for probes.
 
 It runs as many inferences at once as it has whole cores, lets a few more requests wait, and refuses the rest at once with a 503.
 At start it measures how many pictures a second it can do (inference_capacity_rps); until then it is not ready.`,

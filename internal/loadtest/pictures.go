@@ -7,9 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
+
+	"resnet-autoscaling/internal/picture"
 )
 
 // LoadPictures reads every picture of a folder, in the order of their names. Other files are passed over.
@@ -20,7 +21,7 @@ func LoadPictures(dir fs.FS) ([]Picture, error) {
 	}
 	var pictures []Picture
 	for _, e := range entries {
-		if e.IsDir() || !isPicture(e.Name()) {
+		if e.IsDir() || !picture.HasName(e.Name()) {
 			continue
 		}
 		one, err := LoadPicture(dir, e.Name())
@@ -39,11 +40,6 @@ func LoadPicture(dir fs.FS, name string) ([]Picture, error) {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
 	return []Picture{{Name: name, ContentType: contentType(data), Data: data}}, nil
-}
-
-func isPicture(name string) bool {
-	extensions := []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
-	return slices.Contains(extensions, strings.ToLower(path.Ext(name)))
 }
 
 // contentType goes by the bytes: TIFF is the one of our formats that the standard sniffing does not know.

@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/picture"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -83,7 +83,7 @@ func (s *Service) throughput(ctx context.Context, dir string) (float64, error) {
 	}
 	sent, begin := 0, time.Now()
 	for _, f := range files {
-		if !slices.Contains([]string{".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff"}, filepath.Ext(f.Name())) {
+		if !picture.HasName(f.Name()) {
 			continue
 		}
 		if err := s.predict(ctx, filepath.Join(dir, f.Name())); err != nil {
@@ -98,11 +98,11 @@ func (s *Service) throughput(ctx context.Context, dir string) (float64, error) {
 }
 
 func (s *Service) predict(ctx context.Context, file string) error {
-	picture, err := os.ReadFile(file)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(s.o.DispatcherListen)+api.PathPredict, bytes.NewReader(picture))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(s.o.DispatcherListen)+api.PathPredict, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}

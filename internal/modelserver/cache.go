@@ -28,33 +28,41 @@ func newCache(bytes int64, classes int, lookups *prometheus.CounterVec) (*cache,
 	return &cache{kept: kept, hits: lookups.WithLabelValues("hit"), misses: lookups.WithLabelValues("miss")}, nil
 }
 
+// keys are what the pictures are known by; none where they are tensors, which are not kept.
+func (c *cache) keys(pictures []source) [][sha256.Size]byte {
+	if c == nil {
+		return nil
+	}
+	keys := make([][sha256.Size]byte, len(pictures))
+	for i, p := range pictures {
+		if p.encoded == nil {
+			return nil
+		}
+		keys[i] = sha256.Sum256(p.encoded)
+	}
+	return keys
+}
+
 // answered is the logits of all pictures, if every one of them is known.
-func (c *cache) answered(pictures []source) ([][]float32, bool) {
+func (c *cache) answered(keys [][sha256.Size]byte) ([][]float32, bool) {
 	if c == nil {
 		return nil, false
 	}
-	logits := make([][]float32, len(pictures))
-	for i, p := range pictures {
-		known := false
-		if p.encoded != nil {
-			logits[i], known = c.kept.Get(sha256.Sum256(p.encoded))
-		}
-		if !known {
-			c.misses.Inc()
-			return nil, false
-		}
+	logits := make([][]float32, len(keys))
+	known := len(keys) > 0
+	for i := 0; known && i < len(keys); i++ {
+		logits[i], known = c.kept.Get(keys[i])
+	}
+	if !known {
+		c.misses.Inc()
+		return nil, false
 	}
 	c.hits.Inc()
 	return logits, true
 }
 
-func (c *cache) keep(pictures []source, logits [][]float32) {
-	if c == nil {
-		return
-	}
-	for i, p := range pictures {
-		if p.encoded != nil {
-			c.kept.Add(sha256.Sum256(p.encoded), logits[i])
-		}
+func (c *cache) keep(keys [][sha256.Size]byte, logits [][]float32) {
+	for i, key := range keys {
+		c.kept.Add(key, logits[i])
 	}
 }

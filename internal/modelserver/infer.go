@@ -28,12 +28,13 @@ type timing struct {
 // infer answers the pictures of one request with their logits, [n][classes], which nobody may change: from the cache, if it knows them
 // all, or by work.
 func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
-	if logits, ok := s.cache.answered(pictures); ok {
+	keys := s.cache.keys(pictures)
+	if logits, ok := s.cache.answered(keys); ok {
 		s.images.Add(int64(len(pictures)))
 		return logits, timing{}, nil
 	}
 	if logits, t, err = s.work(ctx, pictures); err == nil {
-		s.cache.keep(pictures, logits)
+		s.cache.keep(keys, logits)
 	}
 	return logits, t, err
 }

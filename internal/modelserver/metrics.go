@@ -48,7 +48,7 @@ func newMetrics(r prometheus.Registerer, o Options) *metrics {
 			Name: "inference_images_total", Help: "Pictures that were answered.",
 		}),
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "inference_cache_lookups_total", Help: "Requests whose pictures were looked up in the cache; none where it is off.",
+			Name: "inference_cache_lookups_total", Help: "Requests that the cache knew, or did not; none are counted where it is off.",
 		}, []string{"result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "inference_duration_seconds", Help: "Where the time of a request goes.",

@@ -35,7 +35,7 @@ type Station struct {
 	JPEG    JPEG // nil: Go's decoder
 }
 
-// Options are the settings of a Service. All are required.
+// Options are the settings of a Service. All are required but CacheBytes.
 type Options struct {
 	Listen    string
 	Spec      resnet.Spec
@@ -67,7 +67,7 @@ func (o Options) validate() error {
 		command.Check(o.MaxBody >= 1, "--max-body", o.MaxBody, "must be at least 1 byte"),
 		command.Check(o.MaxPixels >= 1, "--max-pixels", o.MaxPixels, "must be at least 1"),
 		command.Check(o.MaxBatch >= 1 && o.MaxBatch <= 4096, "--max-batch", o.MaxBatch, "must be from 1 to 4096"),
-		command.Check(o.CacheBytes >= 0, "--cache-mb", o.CacheBytes, "must not be negative; 0 keeps nothing"),
+		command.Check(o.CacheBytes >= 0, "--cache-mb", o.CacheBytes>>20, "must not be negative; 0 keeps nothing"),
 		command.Check(o.CPUs > 0, "--cpu-limit", o.CPUs, "must be above 0"),
 		command.Check(o.DrainDelay >= 0, "--drain-delay", o.DrainDelay, "must not be negative"),
 		command.Check(o.DrainTimeout > 0, "--drain-timeout", o.DrainTimeout, "must be above 0"),

@@ -1,6 +1,11 @@
 package picture
 
-import "bytes"
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+)
 
 // BytesPerPixel of Pixels: red, green, blue, and one that means nothing.
 const BytesPerPixel = 4
@@ -29,3 +34,9 @@ func (p *Pixels) Reset(width, height int) {
 
 // IsJPEG tells by the first bytes.
 func IsJPEG(data []byte) bool { return bytes.HasPrefix(data, []byte{0xFF, 0xD8, 0xFF}) }
+
+// HasName tells whether a file is a picture by its name.
+func HasName(name string) bool {
+	extensions := []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+	return slices.Contains(extensions, strings.ToLower(path.Ext(name)))
+}

@@ -2,6 +2,7 @@ package resnet
 
 import (
 	"math"
+	"slices"
 
 	"resnet-autoscaling/internal/picture"
 )
@@ -26,12 +27,13 @@ func (in Input) tensorOfPixels(p *picture.Pixels, r *Resizer, dst []float32, sim
 	width, height := in.resized(p.FullWidth, p.FullHeight)
 	r.across.set(p.Width, width, in.Crop, p.Orientation.MirroredX())
 	r.down.set(p.Height, height, in.Crop, p.Orientation.MirroredY())
-	pairs := r.spread(p.Width)
+	pairs := 0
+	if simd = simd && in.Crop%8 == 0; simd { // the kernels write eight pixels at once
+		pairs, simd = r.spread(p.Width)
+	}
 	rowLen := picture.BytesPerPixel * in.Crop
 	r.rows = sized(r.rows, r.down.n*rowLen)
 	r.turned = sized(r.turned, 3*in.Crop)
-	// The kernels take pixels in pairs, and write eight at once.
-	simd = simd && 2*pairs <= p.Width && in.Crop%8 == 0
 	norm := in.normalisation()
 
 	next := 0 // the first row that has not been resized yet
@@ -49,28 +51,28 @@ func (in Input) tensorOfPixels(p *picture.Pixels, r *Resizer, dst []float32, sim
 	}
 }
 
-// spread prepares across' weights for the kernel: an even number for each place, each four times, and none for a pixel beyond the row.
-func (r *Resizer) spread(width int) (pairs int) {
-	most := 0
-	for _, n := range r.across.count {
-		most = max(most, n)
+// spread prepares across' weights for the kernel, which takes pixels in pairs: as many pairs for each place, each weight four times, and
+// none for a pixel beyond the row. It is not ok where the row is too short for that.
+func (r *Resizer) spread(width int) (pairs int, ok bool) {
+	pairs = (slices.Max(r.across.count) + 1) / 2
+	if 2*pairs > width {
+		return 0, false
 	}
-	pairs = (most + 1) / 2
 	r.firsts = sized(r.firsts, len(r.across.first))
 	r.lanes = sized(r.lanes, len(r.across.first)*2*pairs*picture.BytesPerPixel)
 	clear(r.lanes)
 	for i := range r.across.first {
 		first, weights := r.across.of(i)
-		moved := max(0, min(first, width-2*pairs))
+		moved := min(first, width-2*pairs)
 		r.firsts[i] = int32(moved)
-		for k, w := range weights[:min(len(weights), 2*pairs-(first-moved))] {
+		for k, w := range weights {
 			at := (i*2*pairs + first - moved + k) * picture.BytesPerPixel
 			for lane := range picture.BytesPerPixel {
 				r.lanes[at+lane] = w
 			}
 		}
 	}
-	return pairs
+	return pairs, true
 }
 
 func (r *Resizer) row(y, rowLen int) []float32 {

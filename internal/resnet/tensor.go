@@ -15,11 +15,7 @@ func (in Input) Tensor(img image.Image, dst []float32) {
 	scaled := imaging.Resize(img, width, height, imaging.Linear)
 	left, top := center(width, in.Crop), center(height, in.Crop)
 
-	var scale, shift [3]float32
-	for c := range 3 {
-		scale[c] = 1 / (255 * in.Std[c])
-		shift[c] = -in.Mean[c] / in.Std[c]
-	}
+	n := in.normalisation()
 	plane := in.Crop * in.Crop
 	red, green, blue := dst[:plane], dst[plane:2*plane], dst[2*plane:3*plane]
 	for y := range in.Crop {
@@ -27,9 +23,9 @@ func (in Input) Tensor(img image.Image, dst []float32) {
 		row = row[: 4*in.Crop : 4*in.Crop]
 		for x := range in.Crop {
 			at := y*in.Crop + x
-			red[at] = float32(row[4*x])*scale[0] + shift[0]
-			green[at] = float32(row[4*x+1])*scale[1] + shift[1]
-			blue[at] = float32(row[4*x+2])*scale[2] + shift[2]
+			red[at] = float32(row[4*x])*n[0] + n[3]
+			green[at] = float32(row[4*x+1])*n[1] + n[4]
+			blue[at] = float32(row[4*x+2])*n[2] + n[5]
 		}
 	}
 }

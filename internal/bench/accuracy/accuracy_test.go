@@ -64,7 +64,8 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, dir: t.TempDir(), logits: map[string][]float64{}}
-	b.write("model/model.json", `{"labels":"labels.txt","files":{"int8":{},"fp32":{}}}`)
+	b.write("model/model.json", `{"name":"m","version":"1","input":{"name":"i","resize":2,"crop":1,"mean":[0,0,0],"std":[1,1,1]},"output":{"name":"o"},"labels":"labels.txt",
+		"files":{"int8":{"file":"i.onnx","sha256":"`+strings.Repeat("0", 64)+`"},"fp32":{"file":"f.onnx","sha256":"`+strings.Repeat("0", 64)+`"}}}`)
 	b.write("model/labels.txt", "n0\tcat\nn1\tdog\n")
 	return b
 }

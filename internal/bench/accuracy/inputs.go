@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"resnet-autoscaling/internal/resnet"
 )
 
 // unknown is the truth of a picture that is of none of the model's classes.
@@ -26,24 +29,24 @@ type model struct {
 }
 
 func readModel(dir string) (m model, err error) {
-	var spec struct {
-		Labels string                     `json:"labels"`
-		Files  map[string]json.RawMessage `json:"files"`
-	}
-	if err := readJSON(filepath.Join(dir, "model.json"), &spec); err != nil {
-		return m, err
-	}
-	for precision := range spec.Files {
-		m.precisions = append(m.precisions, precision)
-	}
-	slices.Sort(m.precisions)
-	labels, err := os.ReadFile(filepath.Join(dir, spec.Labels))
+	text, err := os.ReadFile(filepath.Join(dir, "model.json"))
 	if err != nil {
 		return m, err
 	}
-	for line := range strings.Lines(string(labels)) {
-		synset, label, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		m.synsets, m.labels = append(m.synsets, synset), append(m.labels, label)
+	spec, err := resnet.ParseSpec(text)
+	if err != nil {
+		return m, err
+	}
+	m.precisions = slices.Sorted(maps.Keys(spec.Files))
+	if text, err = os.ReadFile(filepath.Join(dir, spec.Labels)); err != nil {
+		return m, err
+	}
+	labels, err := resnet.ParseLabels(string(text))
+	if err != nil {
+		return m, err
+	}
+	for _, l := range labels {
+		m.synsets, m.labels = append(m.synsets, l.Synset), append(m.labels, l.Name)
 	}
 	return m, nil
 }

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"resnet-autoscaling/internal/api"
 )
 
 const (
@@ -83,7 +85,7 @@ func (s *server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		if s.answers(ctx, "/readyz") {
+		if s.answers(ctx, api.PathReadyz) {
 			return nil
 		}
 		select {
@@ -116,7 +118,7 @@ func (s *server) predict(ctx context.Context, path string, classes int) ([]float
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("%s/predict?top_k=%d", s.url, classes), bytes.NewReader(data))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("%s%s?top_k=%d", s.url, api.PathPredict, classes), bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +139,7 @@ func (s *server) predict(ctx context.Context, path string, classes int) ([]float
 
 // byClass puts a ranked answer into the order of the classes.
 func byClass(body []byte, classes int) ([]float64, error) {
-	var answer struct {
-		Predictions []struct {
-			ClassID     int     `json:"class_id"`
-			Probability float64 `json:"probability"`
-		} `json:"predictions"`
-	}
+	var answer api.PredictResponse
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("the server's answer: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/command"
-	"resnet-autoscaling/internal/process"
 )
 
 // mostTime bounds the measuring: a round that would not end in it is not begun.
@@ -54,27 +53,17 @@ func (f *compareFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer)
 	}
 	results.setPhotos(f.folder(), photos)
 	results.install(ctx, installer{w: w, python: f.Python, out: out})
-	if err := f.measure(ctx, results, photos, log, out); err != nil {
+	err = w.onStage(log, func(s stage) error {
+		results.cores = s.cores
+		r := runner{stage: s, photos: photos, seconds: f.Seconds, out: out}
+		return r.rounds(ctx, f.Rounds, results)
+	})
+	if err != nil {
 		return err
 	}
 	text := results.markdown()
 	fmt.Fprint(out, "\n", text)
 	return os.WriteFile(f.Out, []byte(text), 0o644)
-}
-
-// measure fills the results, on two cores that are kept apart.
-func (f *compareFlags) measure(ctx context.Context, results *results, photos []photo, log *slog.Logger, out io.Writer) (err error) {
-	results.cores, err = pinLoad()
-	if err != nil {
-		return err
-	}
-	launcher, err := process.NewLauncher(process.Options{Name: "resnet-bench", Log: log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, launcher.Close()) }()
-	r := runner{stage: stage{w: results.w, launcher: launcher, cores: results.cores}, photos: photos, seconds: f.Seconds, out: out}
-	return r.rounds(ctx, f.Rounds, results)
 }
 
 // results are rows to fill, one for each contender that was chosen.

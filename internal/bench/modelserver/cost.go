@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/command"
-	"resnet-autoscaling/internal/process"
 )
 
 type costFlags struct {
@@ -99,21 +98,16 @@ func (f *costFlags) measure(ctx context.Context, w workplace, photos []photo, lo
 	if err := os.MkdirAll(w.cache(), 0o755); err != nil {
 		return nil, err
 	}
-	c, err := pinLoad()
-	if err != nil {
-		return nil, err
-	}
-	launcher, err := process.NewLauncher(process.Options{Name: "resnet-bench", Log: log})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, launcher.Close()) }()
-	v, err := stage{w: w, launcher: launcher, cores: c}.start(ctx, chosen[0])
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, v.stop()) }()
-	return measureCosts(ctx, v, photos, f.Batches)
+	err = w.onStage(log, func(s stage) (err error) {
+		v, err := s.start(ctx, chosen[0])
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, v.stop()) }()
+		costs, err = measureCosts(ctx, v, photos, f.Batches)
+		return err
+	})
+	return costs, err
 }
 
 // cost is what one request of a kind costs the server.

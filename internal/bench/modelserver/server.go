@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -36,6 +37,20 @@ type stage struct {
 	w        workplace
 	launcher *process.Launcher
 	cores    cores
+}
+
+// onStage calls use with the two cores kept apart, and ends what is left of its servers.
+func (w workplace) onStage(log *slog.Logger, use func(stage) error) (err error) {
+	c, err := pinLoad()
+	if err != nil {
+		return err
+	}
+	launcher, err := process.NewLauncher(process.Options{Name: "resnet-bench", Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, launcher.Close()) }()
+	return use(stage{w: w, launcher: launcher, cores: c})
 }
 
 // start runs a contender on the servers' core and waits until it is ready.
