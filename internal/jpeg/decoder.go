@@ -14,7 +14,6 @@ import (
 // Numbers of turbojpeg.h.
 const (
 	pixelsRGBX     = 2     // TJPF_RGBX
-	colourCMYK     = 3     // TJCS_CMYK; TJCS_YCCK is 4
 	flagStopOnWarn = 8192  // TJFLAG_STOPONWARNING
 	flagLimitScans = 32768 // TJFLAG_LIMITSCANS: a small file with thousands of scans would take minutes
 	eighths        = 8     // pictures can be scaled by M/8
@@ -111,16 +110,13 @@ func (d *Decoder) readHeader(data []byte) error {
 			return err
 		}
 	}
-	d.width, d.height, d.colour = 0, 0, 0
+	d.width, d.height = 0, 0
 	status, _, _ := purego.SyscallN(d.library.header, d.handle,
 		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
 		uintptr(unsafe.Pointer(&d.width)), uintptr(unsafe.Pointer(&d.height)),
 		uintptr(unsafe.Pointer(&d.subsampling)), uintptr(unsafe.Pointer(&d.colour)))
-	switch {
-	case int32(status) != success || d.width <= 0 || d.height <= 0:
+	if int32(status) != success || d.width <= 0 || d.height <= 0 {
 		return fmt.Errorf("%w: its header", ErrRefused)
-	case d.colour >= colourCMYK:
-		return fmt.Errorf("%w: CMYK, which it would not turn into RGB", ErrRefused)
 	}
 	return nil
 }

@@ -118,8 +118,7 @@ func (s *Service) prepare(at *station, p source, t *timing) error {
 			t.preprocess += time.Since(decoded)
 			return nil
 		}
-		var large *picture.TooLargeError
-		if errors.As(err, &large) || errors.Is(err, picture.ErrCorrupt) {
+		if errors.Is(err, picture.ErrCorrupt) {
 			return err
 		}
 		start = decoded

@@ -313,60 +313,10 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// heldSlot is a slot whose runs wait for the test.
-type heldSlot struct {
-	input         []float32
-	entered, pass chan struct{}
-	logits        []float32
-}
-
-func (h *heldSlot) Input() []float32 { return h.input }
-
-func (h *heldSlot) Run() ([]float32, error) {
-	h.entered <- struct{}{}
-	<-h.pass
-	return h.logits, nil
-}
-
-// held serves with a slot that the test controls; calibration has been let through.
-func held(t *testing.T, change func(*modelserver.Options)) (*server, *heldSlot) {
-	t.Helper()
-	o := realOptions(t)
-	slot := &heldSlot{
-		input: make([]float32, o.Spec.Input.Values()), logits: make([]float32, len(o.Labels)),
-		entered: make(chan struct{}), pass: make(chan struct{}),
-	}
-	o.Stations = []modelserver.Station{{Network: slot}}
-	change(&o)
-	const calibrationRuns = 8
-	go func() {
-		for range calibrationRuns {
-			<-slot.entered
-			slot.pass <- struct{}{}
-		}
-	}()
-	return serve(t, o), slot
-}
-
 func TestFullQueueIsRefusedAtOnceAndAcceptedRequestsAreAnsweredInADrain(t *testing.T) {
 	s, slot := held(t, func(o *modelserver.Options) { o.Queue = 1 })
 	picture := jpegOf(t, ball())
-	statuses := make(chan int, 2)
-	send := func() {
-		resp, err := http.Post(s.url+"/predict", "image/jpeg", bytes.NewReader(picture))
-		if err != nil {
-			t.Error(err)
-			statuses <- 0
-			return
-		}
-		resp.Body.Close()
-		statuses <- resp.StatusCode
-	}
-	go send()
-	<-slot.entered
-	go send()
-	for s.metric(t, "inference_queue_length") != "1" {
-	}
+	statuses := s.fill(t, slot, "/predict", "image/jpeg", picture)
 	if got := s.metric(t, "inference_in_flight"); got != "1" {
 		t.Errorf("in flight %s, want 1", got)
 	}
@@ -379,14 +329,7 @@ func TestFullQueueIsRefusedAtOnceAndAcceptedRequestsAreAnsweredInADrain(t *testi
 	}
 
 	s.stop(lifecycle.ErrTerminated)
-	slot.pass <- struct{}{}
-	<-slot.entered
-	slot.pass <- struct{}{}
-	for range 2 {
-		if status := <-statuses; status != http.StatusOK {
-			t.Errorf("an accepted request got %d", status)
-		}
-	}
+	slot.answerBoth(t, statuses)
 	if err := <-s.result; err != nil {
 		t.Errorf("Run: %v", err)
 	}

@@ -381,22 +381,7 @@ func TestV2FullAndDraining(t *testing.T) {
 	s, slot := held(t, func(o *modelserver.Options) { o.Queue, o.DrainDelay = 1, 2*time.Second })
 	d := describe(t, s)
 	picture := jpegOf(t, ball())
-	statuses := make(chan int, 2)
-	send := func() {
-		resp, err := http.Post(s.url+infer, "application/json", bytes.NewReader(ofImages("", picture)))
-		if err != nil {
-			t.Error(err)
-			statuses <- 0
-			return
-		}
-		resp.Body.Close()
-		statuses <- resp.StatusCode
-	}
-	go send()
-	<-slot.entered
-	go send()
-	for s.metric(t, "inference_queue_length") != "1" {
-	}
+	statuses := s.fill(t, slot, infer, "application/json", ofImages("", picture))
 	resp, body := d.do(t, "POST", infer, ofImages("", picture), kindJSON...)
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "1" || !strings.Contains(string(body), `{"error":"2 requests`) {
 		t.Errorf("%d %v %s, want a 503 with Retry-After", resp.StatusCode, resp.Header, body)
@@ -406,23 +391,12 @@ func TestV2FullAndDraining(t *testing.T) {
 	}
 	s.stop(lifecycle.ErrTerminated)
 	checkNotReady(t, d, "draining")
-	slot.pass <- struct{}{}
-	<-slot.entered
-	slot.pass <- struct{}{}
-	for range 2 {
-		if status := <-statuses; status != http.StatusOK {
-			t.Errorf("an accepted request got %d", status)
-		}
-	}
+	slot.answerBoth(t, statuses)
 }
 
 func TestV2NotReadyBeforeTheCapacityIsKnown(t *testing.T) {
 	o := realOptions(t)
-	slot := &heldSlot{
-		input: make([]float32, o.Spec.Input.Values()), logits: make([]float32, len(o.Labels)),
-		entered: make(chan struct{}), pass: make(chan struct{}),
-	}
-	o.Stations = []modelserver.Station{{Network: slot}}
+	slot := holdSlot(&o)
 	service, err := modelserver.New(o)
 	if err != nil {
 		t.Fatal(err)
