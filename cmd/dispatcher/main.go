@@ -54,12 +54,12 @@ func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.St
 
 // Run serves until ctx ends.
 func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
-	replicas, err := f.discovery(log)
+	transport := dispatcher.NewTransport()
+	defer transport.CloseIdleConnections()
+	replicas, err := f.discovery(transport, log)
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
-	defer transport.CloseIdleConnections()
 	service, err := dispatcher.New(dispatcher.Options{
 		Listen: string(f.Listen), Discovery: replicas, Transport: transport,
 		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
@@ -74,9 +74,9 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // discovery is the fixed list where there is one, else the Service's pods.
-func (f *flags) discovery(log *slog.Logger) (dispatcher.Discovery, error) {
+func (f *flags) discovery(transport http.RoundTripper, log *slog.Logger) (dispatcher.Discovery, error) {
 	if len(f.Replicas) > 0 {
-		return f.fixed()
+		return f.fixed(transport)
 	}
 	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
 	var misuse *command.Misuse
@@ -89,15 +89,15 @@ func (f *flags) discovery(log *slog.Logger) (dispatcher.Discovery, error) {
 	return cluster.Endpoints(f.Service, log)
 }
 
-func (f *flags) fixed() (dispatcher.Fixed, error) {
-	var replicas dispatcher.Fixed
+func (f *flags) fixed(transport http.RoundTripper) (dispatcher.Discovery, error) {
+	fixed := dispatcher.Fixed{Transport: transport}
 	for _, text := range f.Replicas {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" || u.Host == "" {
 			return nil, &command.Misuse{Flag: "--replicas", Value: text, Rule: "must be an http URL such as http://127.0.0.1:8000"}
 		}
 		base := u.Scheme + "://" + u.Host
-		replicas = append(replicas, balance.Endpoint{Name: u.Host, URL: base, Serving: true})
+		fixed.Replicas = append(fixed.Replicas, balance.Endpoint{Name: u.Host, URL: base, Serving: true})
 	}
-	return replicas, nil
+	return fixed, nil
 }

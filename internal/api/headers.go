@@ -28,18 +28,25 @@ const (
 	// once, and how many pictures a second it measured itself to manage.
 	HeaderSlots    = "X-Inference-Slots"
 	HeaderCapacity = "X-Inference-Capacity-Rps"
+	// HeaderLoad beside them is how many requests the model server still holds, running and waiting, whoever sent them: so that
+	// several dispatchers know of each other's.
+	HeaderLoad = "X-Inference-Load"
 )
 
 // Capability is what a replica says of itself.
 type Capability struct {
 	Slots       int     // requests in inference at once, at least 1
 	CapacityRPS float64 // pictures per second over all slots; 0: not measured yet
+	Load        int     // requests that it holds, running and waiting; negative: not told
 }
 
 // Set writes c onto an answer's headers.
 func (c Capability) Set(h http.Header) {
 	h.Set(HeaderSlots, strconv.Itoa(c.Slots))
 	h.Set(HeaderCapacity, strconv.FormatFloat(c.CapacityRPS, 'g', 6, 64))
+	if c.Load >= 0 {
+		h.Set(HeaderLoad, strconv.Itoa(c.Load))
+	}
 }
 
 // CapabilityFrom reads what Set wrote. ok is false where the headers are absent or make no sense.
@@ -52,7 +59,11 @@ func CapabilityFrom(h http.Header) (c Capability, ok bool) {
 	if err != nil || !(rps >= 0 && rps < 1e9) {
 		return Capability{}, false
 	}
-	return Capability{Slots: slots, CapacityRPS: rps}, true
+	load, err := strconv.Atoi(h.Get(HeaderLoad))
+	if err != nil || load < 0 {
+		load = -1
+	}
+	return Capability{Slots: slots, CapacityRPS: rps, Load: load}, true
 }
 
 // Timeout is the shorter of the server's limit and the caller's X-Request-Timeout-Ms.

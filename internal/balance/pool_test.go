@@ -1,18 +1,18 @@
 package balance_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
 	"resnet-autoscaling/internal/balance"
-
-	"pgregory.net/rapid"
 )
 
 var start = time.Unix(1_700_000_000, 0)
 
-// ready makes a pool of replicas a, b, c … with these slots.
+func at(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+
+// ready makes a pool of replicas a, b, c … with these slots, whose requests take a tenth of a second by what they say. They have shown to
+// bear as many requests as they have slots.
 func ready(slots ...int) *balance.Pool {
 	p := balance.NewPool()
 	var endpoints []balance.Endpoint
@@ -21,9 +21,17 @@ func ready(slots ...int) *balance.Pool {
 	}
 	p.SetEndpoints(endpoints)
 	for i, n := range slots {
-		p.Learn(endpoint(i).Name, n, float64(n))
+		p.Learn(endpoint(i).Name, said(n), start)
+		for range n {
+			g, _ := take(p, at(-100), only(len(slots), i))
+			g.Answered(start)
+		}
 	}
 	return p
+}
+
+func said(slots int) balance.Said {
+	return balance.Said{Slots: slots, Capacity: 10 * float64(slots), Load: -1}
 }
 
 func endpoint(i int) balance.Endpoint {
@@ -31,284 +39,231 @@ func endpoint(i int) balance.Endpoint {
 	return balance.Endpoint{Name: name, URL: "http://" + name, Serving: true}
 }
 
-func pick(t *testing.T, p *balance.Pool, now time.Time) *balance.Grant {
-	t.Helper()
-	g, ok := p.Pick(now, nil)
+// only skips all of n replicas but one.
+func only(n, i int) map[string]bool {
+	skip := map[string]bool{}
+	for j := range n {
+		skip[endpoint(j).Name] = j != i
+	}
+	return skip
+}
+
+func take(p *balance.Pool, now time.Time, skip map[string]bool) (*balance.Grant, bool) {
+	c, ok := p.Choose(now, skip)
 	if !ok {
-		t.Fatalf("no credit is free: %+v", p.Status(now))
+		return nil, false
+	}
+	return p.Take(c, now), true
+}
+
+func mustTake(t *testing.T, p *balance.Pool, now time.Time, skip map[string]bool) *balance.Grant {
+	t.Helper()
+	g, ok := take(p, now, skip)
+	if !ok {
+		t.Fatalf("no credit is free: %+v", p.Status())
 	}
 	return g
 }
 
-func state(p *balance.Pool, now time.Time, name string) balance.State {
-	for _, s := range p.Status(now) {
+func find(p *balance.Pool, name string) (found balance.Status) {
+	for _, s := range p.Status() {
 		if s.Name == name {
-			return s.State
+			found = s
 		}
 	}
-	return "unknown"
+	return found
 }
 
 func TestNoReplicaQueuesWhileAnotherIdles(t *testing.T) {
 	p := ready(2, 4)
 	given := map[string]int{}
 	for range 6 {
-		given[pick(t, p, start).Name()]++
+		given[mustTake(t, p, start, nil).Name()]++
 	}
 	if given["a"] != 2 || given["b"] != 4 {
 		t.Errorf("credits given %v, want 2 and 4", given)
 	}
-	if g, ok := p.Pick(start, nil); ok {
+	if g, ok := take(p, start, nil); ok {
 		t.Errorf("a seventh request went to %s: every slot is taken", g.Name())
 	}
 }
 
-func TestOfEquallyOccupiedReplicasTheFastest(t *testing.T) {
-	p := ready(1, 1)
-	a, b := pick(t, p, start), pick(t, p, start)
-	a.Answered(200 * time.Millisecond)
-	b.Answered(50 * time.Millisecond)
-	if g := pick(t, p, start); g.Name() != "b" {
-		t.Errorf("%s was picked, want b, which answers faster", g.Name())
-	}
-}
-
-func TestAReplicaThatFailsFastDoesNotLookFast(t *testing.T) {
-	p := ready(1, 1)
-	a, b := pick(t, p, start), pick(t, p, start)
-	a.Failed(start, time.Second)
-	b.Answered(300 * time.Millisecond)
-	if g := pick(t, p, start); g.Name() != "b" {
-		t.Errorf("%s was picked, want b: a failed at once", g.Name())
-	}
-}
-
-func TestEjectionAndReturn(t *testing.T) {
-	p := ready(1, 1, 1)
-	fail := func(now time.Time) {
-		g, ok := p.Pick(now, map[string]bool{"b": true, "c": true})
-		if !ok {
-			t.Fatalf("a has no credit: %+v", p.Status(now))
-		}
-		g.Failed(now, time.Second)
-	}
-	now := start
-	for range 3 {
-		fail(now)
-	}
-	if s := state(p, now, "a"); s != balance.Ejected {
-		t.Fatalf("after three failures in a row a is %s", s)
-	}
-	for _, away := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-		at, ok := p.NextReturn(now)
-		if !ok || at.Sub(now) != away*time.Second {
-			t.Fatalf("a returns after %v, want %v s", at.Sub(now), int64(away))
-		}
-		now = at
-		if s := state(p, now, "a"); s != balance.Ready {
-			t.Fatalf("a is %s when its time is over", s)
-		}
-		fail(now) // one failure is enough now
-	}
-	at, _ := p.NextReturn(now)
-	g, ok := p.Pick(at, map[string]bool{"b": true, "c": true})
-	if !ok {
-		t.Fatal("a did not come back")
-	}
-	g.Answered(time.Millisecond)
-	fail(at)
-	if s := state(p, at, "a"); s != balance.Ready {
-		t.Errorf("after a good answer one failure made a %s", s)
-	}
-}
-
-func TestAReturningReplicaProvesItselfWithOneRequest(t *testing.T) {
+func TestTheLeastLoadedOfLargeReplicas(t *testing.T) {
 	p := ready(4, 4)
-	avoid := map[string]bool{"b": true}
-	for range 3 {
-		g, _ := p.Pick(start, avoid)
-		g.Failed(start, time.Second)
-	}
-	back, _ := p.NextReturn(start)
-	first, ok := p.Pick(back, avoid)
-	if !ok {
-		t.Fatal("a did not come back")
-	}
-	if _, ok := p.Pick(back, avoid); ok {
-		t.Error("a got a second request before it answered the first")
-	}
-	first.Answered(time.Millisecond)
+	given := map[string]int{}
 	for range 4 {
-		if _, ok := p.Pick(back, avoid); !ok {
-			t.Error("a does not have all its credits back")
+		given[mustTake(t, p, start, nil).Name()]++
+	}
+	if given["a"] != 2 || given["b"] != 2 {
+		t.Errorf("four requests went %v, want two to each", given)
+	}
+}
+
+func TestOfEqualsTheOneThatRestedLongest(t *testing.T) {
+	p := ready(1, 1, 1)
+	order := ""
+	for i := range 6 {
+		g := mustTake(t, p, at(200*i), nil)
+		order += g.Name()
+		g.Answered(at(200*i + 100 + 5*(i%3))) // one of them is a little quicker, as always
+	}
+	if order != "abcabc" {
+		t.Errorf("the order is %s: a replica works while others rest", order)
+	}
+}
+
+func TestANewReplicaProvesItself(t *testing.T) {
+	p := balance.NewPool()
+	p.SetEndpoints([]balance.Endpoint{endpoint(0)})
+	if _, ok := take(p, start, nil); ok || find(p, "a").State != balance.Connecting {
+		t.Fatalf("a replica that has not said what it can do got a request: %+v", p.Status())
+	}
+	p.Learn("a", said(4), start)
+	for want := 1; want <= 4; want++ {
+		var grants []*balance.Grant
+		for g, ok := take(p, start, nil); ok; g, ok = take(p, start, nil) {
+			grants = append(grants, g)
+		}
+		if len(grants) != want {
+			t.Fatalf("it got %d requests at once, want %d: one more for each answer", len(grants), want)
+		}
+		grants[0].Answered(at(100))
+		for _, g := range grants[1:] {
+			g.Left(at(100))
 		}
 	}
 }
 
-func TestNeverTheLastAndAtMostHalf(t *testing.T) {
-	for n := 1; n <= 5; n++ {
-		p := ready(make5(n)...)
-		for i := range n {
-			others := map[string]bool{}
-			for j := range n {
-				others[endpoint(j).Name] = j != i
-			}
-			for range 5 {
-				if g, ok := p.Pick(start, others); ok {
-					g.Failed(start, time.Second)
-				}
-			}
+// A slow replica takes 400 ms, seven quick ones 100 ms each: of those who wait, 70 a second go on. Whoever has fewer than 21 before them is
+// answered sooner by waiting.
+func TestASlowReplicaIsForThoseWhoWouldWaitLonger(t *testing.T) {
+	p := ready(1, 1, 1, 1, 1, 1, 1, 1)
+	slow := only(8, 0)
+	for i := range 40 {
+		mustTake(t, p, at(400*i), slow).Answered(at(400*i + 400))
+	}
+	now := at(400 * 40)
+	quick := map[string]bool{"a": true}
+	for i := range 8 {
+		c, ok := p.Choose(now, nil)
+		if i < 7 && (!ok || c.Name() == "a" || c.Place != 1) {
+			t.Fatalf("request %d: %s for place %d, want a quick one for the next", i, c.Name(), c.Place)
 		}
-		ejected := 0
-		for _, s := range p.Status(start) {
-			if s.State == balance.Ejected {
-				ejected++
-			}
+		if i == 7 && (!ok || c.Name() != "a" || c.Place < 20 || c.Place > 22 || c.Again <= 0) {
+			t.Errorf("with all quick ones busy: %s for place %d, again after %v; want a for about the 21st", c.Name(), c.Place, c.Again)
 		}
-		if ejected != n/2 {
-			t.Errorf("%d of %d failing replicas were set aside, want %d", ejected, n, n/2)
-		}
+		take(p, now, quick)
 	}
 }
 
-func make5(n int) []int {
-	slots := make([]int, n)
-	for i := range slots {
-		slots[i] = 1
-	}
-	return slots
-}
-
-func TestOverloadSaysNothingAboutHealth(t *testing.T) {
+func TestASlowReplicaIsTriedAgainInTime(t *testing.T) {
 	p := ready(1, 1)
-	for range 20 {
-		g, _ := p.Pick(start, map[string]bool{"b": true})
-		g.Neutral()
+	mustTake(t, p, start, only(2, 0)).Answered(at(3000))
+	busy := mustTake(t, p, at(3000), only(2, 1))
+	if c, _ := p.Choose(at(3000), nil); c.Place < 5 {
+		t.Errorf("right after it was slow it is for place %d", c.Place)
 	}
-	if s := state(p, start, "a"); s != balance.Ready {
-		t.Errorf("a is %s", s)
+	busy.Answered(at(3100))
+	for s := 4; s < 60; s++ {
+		if g := mustTake(t, p, at(1000*s), nil); g.Name() == "a" {
+			return
+		} else {
+			g.Answered(at(1000*s + 100))
+		}
+	}
+	t.Error("it was slow once and got nothing for a minute, with nothing else to do")
+}
+
+func TestAHangingReplicaIsSlowBeforeItAnswers(t *testing.T) {
+	p := ready(2, 2)
+	mustTake(t, p, start, only(2, 0)) // never answered
+	if g := mustTake(t, p, at(2000), nil); g.Name() != "b" {
+		t.Errorf("a request went to %s, where another one has been for two seconds", g.Name())
+	}
+}
+
+func TestOtherDispatchersRequestsCount(t *testing.T) {
+	p := ready(1, 1)
+	p.Learn("a", balance.Said{Slots: 1, Capacity: 10, Load: 1}, start)
+	p.Learn("b", balance.Said{Slots: 1, Capacity: 10, Load: 0}, start)
+	for range 3 {
+		g := mustTake(t, p, at(10), nil)
+		if g.Name() != "b" {
+			t.Fatalf("a request went to %s, which works for another dispatcher", g.Name())
+		}
+		g.Left(at(10))
+	}
+	busy := mustTake(t, p, at(10), nil)
+	if c, ok := p.Choose(at(10), nil); !ok || c.Name() != "a" {
+		t.Error("with b busy too, a must do: its own queue is short")
+	}
+	busy.Left(at(20))
+	if g := mustTake(t, p, at(150), nil); g.Name() != "a" {
+		t.Errorf("%s was chosen, though what another dispatcher had at a must have ended, and a has rested longer", g.Name())
+	}
+}
+
+func TestOwnRequestsAreNotAnothers(t *testing.T) {
+	p := ready(2, 2)
+	g := mustTake(t, p, start, only(2, 0))
+	p.Learn("a", balance.Said{Slots: 2, Capacity: 20, Load: 1}, start)
+	g.Left(start)
+	given := map[string]int{}
+	for range 2 {
+		given[mustTake(t, p, start, nil).Name()]++
+	}
+	if given["a"] != 1 || given["b"] != 1 {
+		t.Errorf("two requests went %v", given)
+	}
+}
+
+func TestRateAndUsualAreOfThoseThatTakeRequests(t *testing.T) {
+	p := ready(1, 2)
+	if rate, usual := p.Rate(start), p.Usual(start); rate < 29 || rate > 31 || usual != 100*time.Millisecond {
+		t.Errorf("%v a second, usually %v; three slots of a tenth of a second finish 30", rate, usual)
+	}
+	leaving := endpoint(1)
+	leaving.Serving = false
+	p.SetEndpoints([]balance.Endpoint{endpoint(0), leaving})
+	if rate := p.Rate(start); rate < 9 || rate > 11 {
+		t.Errorf("%v a second with one replica leaving", rate)
+	}
+	if rate := balance.NewPool().Rate(start); rate != 0 {
+		t.Errorf("no replicas finish %v a second", rate)
 	}
 }
 
 func TestALeavingReplicaFinishesWhatItHas(t *testing.T) {
 	p := ready(1)
-	g := pick(t, p, start)
+	g := mustTake(t, p, start, nil)
 	leaving := endpoint(0)
 	leaving.Serving = false
 	p.SetEndpoints([]balance.Endpoint{leaving})
-	if s := state(p, start, "a"); s != balance.Draining {
-		t.Errorf("a is %s", s)
-	}
-	if _, ok := p.Pick(start, nil); ok {
-		t.Error("a leaving replica got a request")
+	if _, ok := take(p, start, nil); ok || find(p, "a").State != balance.Draining || p.Staying() != 0 {
+		t.Errorf("a leaving replica got a request, or stays: %+v", p.Status())
 	}
 	p.SetEndpoints(nil)
-	if s := state(p, start, "a"); s != balance.Draining {
-		t.Errorf("a is %s with a request in flight", s)
+	if s := find(p, "a"); s.State != balance.Draining || s.InFlight != 1 {
+		t.Errorf("it is %+v with a request in flight", s)
 	}
-	g.Answered(time.Millisecond)
-	if s := state(p, start, "a"); s != "unknown" {
-		t.Errorf("a is %s after its last answer", s)
+	g.Answered(at(1))
+	if len(p.Status()) != 0 {
+		t.Errorf("it is still there after its last answer: %+v", p.Status())
 	}
 }
 
 func TestARestartedReplicaStartsAnew(t *testing.T) {
 	p := ready(1)
-	old := pick(t, p, start)
+	old := mustTake(t, p, start, nil)
 	moved := endpoint(0)
 	moved.URL = "http://elsewhere"
 	p.SetEndpoints([]balance.Endpoint{moved})
-	if s := state(p, start, "a"); s != balance.Connecting {
-		t.Errorf("a is %s at its new address", s)
+	if s := find(p, "a"); s.State != balance.Connecting {
+		t.Errorf("a is %s at its new address", s.State)
 	}
-	p.Learn("a", 1, 1)
-	old.Failed(start, time.Second) // the old process' request comes back late
-	if g := pick(t, p, start); g.URL() != "http://elsewhere" {
+	p.Learn("a", said(1), start)
+	old.Failed(start) // the old process' request comes back late
+	if g := mustTake(t, p, start, nil); g.URL() != "http://elsewhere" {
 		t.Errorf("sent to %s", g.URL())
-	}
-}
-
-// Whatever happens, no replica has more in flight than it has slots, and every credit comes back.
-func TestCredits(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p, now := ready(1, 2, 3), start
-		slots := map[string]int{"a": 1, "b": 2, "c": 3}
-		var grants []*balance.Grant
-		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) {
-				total := 0
-				for _, s := range p.Status(now) {
-					total += s.InFlight
-					if s.InFlight < 0 || s.InFlight > slots[s.Name] {
-						t.Fatalf("%s has %d in flight of %d slots", s.Name, s.InFlight, slots[s.Name])
-					}
-				}
-				if total != len(grants) {
-					t.Fatalf("%d in flight, %d granted", total, len(grants))
-				}
-			},
-			"pick": func(*rapid.T) {
-				if g, ok := p.Pick(now, nil); ok {
-					grants = append(grants, g)
-				}
-			},
-			"end": func(t *rapid.T) {
-				if len(grants) == 0 {
-					t.Skip("nothing in flight")
-				}
-				i := rapid.IntRange(0, len(grants)-1).Draw(t, "which")
-				g := grants[i]
-				grants = append(grants[:i], grants[i+1:]...)
-				switch rapid.IntRange(0, 2).Draw(t, "how") {
-				case 0:
-					g.Answered(time.Millisecond)
-				case 1:
-					g.Failed(now, time.Second)
-				default:
-					g.Neutral()
-				}
-			},
-			"time": func(t *rapid.T) {
-				now = now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond)
-			},
-			"change": func(t *rapid.T) {
-				var listed []balance.Endpoint
-				for i := range 3 {
-					if rapid.Bool().Draw(t, fmt.Sprint("listed ", i)) {
-						e := endpoint(i)
-						e.Serving = rapid.Bool().Draw(t, fmt.Sprint("serving ", i))
-						listed = append(listed, e)
-					}
-				}
-				p.SetEndpoints(listed)
-				for name, n := range slots {
-					p.Learn(name, n, 1)
-				}
-			},
-		})
-	})
-}
-
-func TestRetryBudget(t *testing.T) {
-	var b balance.RetryBudget
-	spend := func(now time.Time) int {
-		n := 0
-		for b.Retry(now) {
-			n++
-		}
-		return n
-	}
-	if n := spend(start); n != 30 {
-		t.Errorf("%d retries without load, want 3/s over ten seconds", n)
-	}
-	if n := spend(start.Add(9 * time.Second)); n != 0 {
-		t.Errorf("%d more nine seconds later", n)
-	}
-	later := start.Add(10 * time.Second)
-	for range 1000 {
-		b.Request(later)
-	}
-	if n := spend(later); n != 100 {
-		t.Errorf("%d retries of 1000 requests, want a tenth", n)
 	}
 }

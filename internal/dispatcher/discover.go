@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,8 +11,13 @@ import (
 	"resnet-autoscaling/internal/balance"
 )
 
-// probeEvery is how often a replica is asked until it has said what it can do.
-const probeEvery = 250 * time.Millisecond
+// How replicas are asked: how often until one has said what it can do, how often a fixed one whether it is ready, and how long one has to
+// answer.
+const (
+	probeEvery   = 250 * time.Millisecond
+	pollEvery    = time.Second
+	probeTimeout = time.Second
+)
 
 // discover keeps the pool at what discovery sees, and asks each new replica how many slots it has: until it has said so it gets nothing.
 func (s *Service) discover(ctx context.Context) error {
@@ -20,6 +26,7 @@ func (s *Service) discover(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	probing := map[balance.Endpoint]context.CancelFunc{}
+	probes.Go(func() { s.askDue(ctx) })
 	return s.o.Discovery.Watch(ctx, func(endpoints []balance.Endpoint) {
 		s.queue.change(func(p *balance.Pool) { p.SetEndpoints(endpoints) })
 		s.known.Store(true)
@@ -56,32 +63,101 @@ func (s *Service) probe(ctx context.Context, e balance.Endpoint) {
 	s.o.Log.Info("replica connected", "replica", e.Name, "url", e.URL)
 }
 
+// ask learns from a replica that says that it is ready; false: it does not.
 func (s *Service) ask(ctx context.Context, e balance.Endpoint) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL+api.PathReadyz, nil)
-	if err != nil {
-		return false
-	}
-	resp, err := s.o.Transport.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	c, ok := api.CapabilityFrom(resp.Header)
-	if resp.StatusCode != http.StatusOK || !ok {
-		return false
-	}
-	s.queue.change(func(p *balance.Pool) { p.Learn(e.Name, c.Slots, c.CapacityRPS) })
-	return true
+	h, code := readiness(ctx, s.o.Transport, e.URL)
+	return code == http.StatusOK && s.learn(e.Name, h, 0)
 }
 
-// Fixed is a discovery that always sees the same replicas.
-type Fixed []balance.Endpoint
+// askDue asks those that were set aside, once their time is over, whether they are well again.
+func (s *Service) askDue(ctx context.Context) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for {
+		select {
+		case e := <-s.due:
+			asking.Go(func() {
+				well := s.ask(ctx, e)
+				s.o.Log.Info("replica asked after it was set aside", "replica", e.Name, "well", well)
+				s.queue.change(func(p *balance.Pool) { p.Asked(e, well, time.Now()) })
+			})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
-// Watch tells the replicas once.
+// readiness asks a server whether it is ready, and comes back with what it says of itself; the status is 0 where it does not answer.
+func readiness(ctx context.Context, transport http.RoundTripper, url string) (said http.Header, status int) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+api.PathReadyz, nil)
+	if err != nil {
+		return nil, 0
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, 0
+	}
+	defer resp.Body.Close()
+	return resp.Header, resp.StatusCode
+}
+
+// Fixed is a discovery of a given list of replicas: it asks each of them, over and over, whether it is ready.
+type Fixed struct {
+	Replicas  []balance.Endpoint
+	Transport http.RoundTripper
+}
+
+// Watch tells which of the replicas are ready, at first and after each change.
 func (f Fixed) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
-	changed(f)
-	<-ctx.Done()
-	return nil
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	seen, misses := make([]bool, len(f.Replicas)), make([]int, len(f.Replicas))
+	for first := true; ; first = false {
+		now := f.ready(ctx, seen, misses)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if first || !slices.Equal(now, seen) {
+			seen = now
+			changed(f.endpoints(now))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// mostMisses is how often in a row a replica may leave the question unanswered: a busy machine can be late once.
+const mostMisses = 1
+
+// ready asks all of them at once.
+func (f Fixed) ready(ctx context.Context, was []bool, misses []int) []bool {
+	ready := make([]bool, len(f.Replicas))
+	var asking sync.WaitGroup
+	for i, e := range f.Replicas {
+		asking.Go(func() {
+			_, status := readiness(ctx, f.Transport, e.URL)
+			if status != 0 {
+				misses[i] = 0
+				ready[i] = status == http.StatusOK
+				return
+			}
+			misses[i]++
+			ready[i] = misses[i] <= mostMisses && was[i]
+		})
+	}
+	asking.Wait()
+	return ready
+}
+
+func (f Fixed) endpoints(ready []bool) []balance.Endpoint {
+	list := slices.Clone(f.Replicas)
+	for i := range list {
+		list[i].Serving = ready[i]
+	}
+	return list
 }

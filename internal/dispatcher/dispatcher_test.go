@@ -20,14 +20,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// replica is a stub model server with one slot.
+// replica is a stub model server with one slot that is ready.
 func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.Capability{Slots: 1, CapacityRPS: 10}.Set(w.Header())
+	return played(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathPredict {
 			predict(w, r)
 		}
+	})
+}
+
+// played is a stub model server with one slot.
+func played(t *testing.T, serve http.HandlerFunc) balance.Endpoint {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.Capability{Slots: 1, CapacityRPS: 10, Load: -1}.Set(w.Header())
+		serve(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return balance.Endpoint{Name: server.URL, URL: server.URL, Serving: true}
@@ -36,8 +44,10 @@ func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
 // dispatch runs a dispatcher before replicas until the test ends, and waits until it is connected to all of them.
 func dispatch(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) string {
 	t.Helper()
+	transport := dispatcher.NewTransport()
+	t.Cleanup(transport.CloseIdleConnections)
 	o := dispatcher.Options{
-		Listen: "127.0.0.1:0", Discovery: dispatcher.Fixed(replicas), Transport: &http.Transport{}, Queue: 100, QueueTimeout: time.Minute,
+		Listen: "127.0.0.1:0", Discovery: dispatcher.Fixed{Replicas: replicas, Transport: transport}, Transport: transport, Queue: 100, QueueTimeout: time.Minute,
 		Timeout: time.Minute, MaxHeldBytes: 1 << 20, MaxBody: 1 << 10, DrainTimeout: time.Minute,
 		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}
@@ -92,7 +102,14 @@ func post(t *testing.T, url, body string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-func echo(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }
+// echo reads the whole body first: a server of HTTP/1 drops what it has not read once it answers.
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	w.Write(body)
+}
 
 func unchanged(*dispatcher.Options) {}
 

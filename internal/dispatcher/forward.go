@@ -1,11 +1,11 @@
 package dispatcher
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -37,18 +37,29 @@ func (s *Service) forward(w http.ResponseWriter, r *http.Request) {
 		httpserve.WriteError(watched, r, err, s.o.Log)
 		return
 	}
-	body, release, err := s.readBody(watched, r)
+	client := clientOf(r)
+	body, err := s.readBody(watched, r, client)
 	if err != nil {
 		httpserve.WriteError(watched, r, s.problem(err, timeout), s.o.Log)
 		return
 	}
-	defer release()
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer body.release()
+	ctx, cancel := context.WithTimeout(r.Context(), timeout-time.Since(arrived))
 	defer cancel()
-	s.proxy.ServeHTTP(watched, r.WithContext(context.WithValue(ctx, bodyKey{}, body)))
+	f := &flight{body: body, ticket: ticket{Client: client, Arrived: arrived, Patient: timeout}}
+	s.proxy.ServeHTTP(watched, r.WithContext(context.WithValue(ctx, flightKey{}, f)))
 }
 
-type bodyKey struct{}
+// flight is a request on its way.
+type flight struct {
+	body   *held
+	ticket ticket
+}
+
+type flightKey struct{}
+
+// left is how long it has until its deadline.
+func (f *flight) left() time.Duration { return f.ticket.Patient - time.Since(f.ticket.Arrived) }
 
 // statusWriter notes the status for the metrics.
 type statusWriter struct {
@@ -71,29 +82,13 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// readBody holds the whole body, so that it can be sent again; what all of them may hold is bounded.
-func (s *Service) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
-	size := r.ContentLength
-	if size < 0 || size > s.o.MaxBody {
-		size = s.o.MaxBody
-	}
-	if release, err = s.queue.hold(size); err != nil {
-		httpserve.ReadOn(w, r)
-		return nil, nil, err
-	}
-	if body, err = httpserve.ReadBody(w, r, s.o.MaxBody); err != nil {
-		release()
-		return nil, nil, err
-	}
-	return body, release, nil
-}
-
 // newProxy copies requests and answers, less what is meant for one hop only, as the standard library's proxy does; the transport decides
 // where each goes.
 func (s *Service) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Transport: s,
-		ErrorLog:  slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		Transport:  s,
+		BufferPool: &copyBuffers,
+		ErrorLog:   slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetXForwarded()
 			p.Out.Header.Set(api.HeaderRequestID, httpserve.RequestID(p.In))
@@ -101,13 +96,15 @@ func (s *Service) newProxy() *httputil.ReverseProxy {
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			// What a replica says of itself is not the service's; the request's id is set already.
-			resp.Header.Del(api.HeaderSlots)
-			resp.Header.Del(api.HeaderCapacity)
-			resp.Header.Del(api.HeaderRequestID)
+			for _, own := range []string{api.HeaderSlots, api.HeaderCapacity, api.HeaderLoad, api.HeaderRequestID} {
+				resp.Header.Del(own)
+			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			httpserve.WriteError(w, r, err, s.o.Log)
+			if !errors.Is(err, context.Canceled) { // the caller left: nobody reads an answer
+				httpserve.WriteError(w, r, err, s.o.Log)
+			}
 		},
 	}
 }
@@ -115,106 +112,106 @@ func (s *Service) newProxy() *httputil.ReverseProxy {
 // RoundTrip sends a request to a replica when one is free, and to another one when that fails in a way that may be tried again. It is the
 // proxy's transport; its errors are *api.Problem.
 func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, _ := r.Context().Value(bodyKey{}).([]byte)
-	tried := map[string]bool{}
+	f := r.Context().Value(flightKey{}).(*flight)
 	for {
 		waiting := time.Now()
-		grant, err := s.queue.acquire(r.Context(), tried)
+		grant, err := s.queue.acquire(r.Context(), &f.ticket)
 		s.metrics.queueWait.Observe(time.Since(waiting).Seconds())
 		if err != nil {
-			return nil, s.problem(err, s.o.Timeout)
+			return nil, s.problem(err, f.ticket.Patient)
 		}
-		a := s.attempt(r, body, grant)
-		if a.retry == "" {
+		a := s.attempt(r, f, grant)
+		if a.outcome.retry == "" {
 			return a.response, a.err
 		}
-		s.o.Log.Debug("attempt failed", "request", r.Header.Get(api.HeaderRequestID), "replica", grant.Name(), "reason", a.retry, "error", a.err)
+		s.o.Log.Debug("attempt failed", "request", r.Header.Get(api.HeaderRequestID), "replica", grant.Name(), "outcome", a.outcome.name, "error", a.err)
 		if r.Context().Err() != nil || !s.queue.mayRetry() {
 			return a.response, a.err
 		}
 		if a.response != nil {
 			a.response.Body.Close()
 		}
-		s.metrics.retries.WithLabelValues(a.retry).Inc()
-		tried[grant.Name()] = true
-		if len(tried) >= s.queue.replicas() {
-			clear(tried) // it has been everywhere: anywhere will do
-		}
+		s.metrics.retries.WithLabelValues(a.outcome.retry).Inc()
+		f.avoid(grant.Name(), s.queue.staying())
 	}
+}
+
+// avoid sends the next try elsewhere; a request that has been everywhere may go anywhere.
+func (f *flight) avoid(replica string, replicas int) {
+	if len(f.ticket.Avoid)+1 >= replicas {
+		f.ticket.Avoid = nil
+		return
+	}
+	if f.ticket.Avoid == nil {
+		f.ticket.Avoid = map[string]bool{}
+	}
+	f.ticket.Avoid[replica] = true
 }
 
 // attempt is one try at one replica.
 type attempt struct {
+	outcome  outcome
 	response *http.Response // nil: none came
 	err      error          // an *api.Problem, where response is nil
-	retry    string         // why it may be tried elsewhere; "": it may not
 }
 
-var errSlow = errors.New("no answer within the attempt's time-out")
-
-func (s *Service) attempt(r *http.Request, body []byte, grant *balance.Grant) attempt {
+func (s *Service) attempt(r *http.Request, f *flight, grant *balance.Grant) attempt {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	patience := s.attemptTimeout()
-	timer := time.AfterFunc(patience, func() { cancel(errSlow) })
-	start := time.Now()
+	timer := time.AfterFunc(s.patience(grant, f.left()), func() { cancel(errSlow) })
 	s.metrics.inFlight.Inc()
-	resp, err := s.o.Transport.RoundTrip(outgoing(ctx, r, body, grant.URL()))
+	resp, err := s.o.Transport.RoundTrip(outgoing(ctx, r, f, grant.URL()))
 	timer.Stop() // once the answer has begun it may take its time
-	finish := func(end func(time.Time)) {
+	finish := func(o outcome) {
 		cancel(nil)
 		s.metrics.inFlight.Dec()
-		s.queue.done(end)
+		s.queue.done(func(now time.Time) { o.end(grant, now) })
 	}
 	if err != nil {
-		return s.failedAttempt(r, ctx, grant, err, finish, patience)
+		o := ofError(err, ctx, r.Context())
+		finish(o)
+		return attempt{outcome: o, err: s.failure(o, r.Context(), f)}
 	}
-	s.learn(grant.Name(), resp.Header)
-	if resp.StatusCode == http.StatusServiceUnavailable {
-		kept := keep(resp)
-		finish(func(time.Time) { grant.Neutral() })
-		return attempt{response: kept, retry: retryOverloaded}
+	s.learn(grant.Name(), resp.Header, 1)
+	o := ofStatus(resp.StatusCode)
+	if o.retry != "" {
+		resp = keep(resp)
+		finish(o)
+	} else {
+		resp.Body = &releasingBody{ReadCloser: resp.Body, caller: r.Context(), ends: o, finish: finish}
 	}
-	end := func(now time.Time) {
-		if resp.StatusCode >= http.StatusInternalServerError {
-			grant.Failed(now, patience)
-			return
-		}
-		grant.Answered(now.Sub(start))
-		s.latencies.add(now.Sub(start))
-	}
-	resp.Body = &releasingBody{ReadCloser: resp.Body, release: func() { finish(end) }}
-	return attempt{response: resp}
+	return attempt{outcome: o, response: resp}
 }
 
-func (s *Service) failedAttempt(r *http.Request, ctx context.Context, grant *balance.Grant, err error, finish func(func(time.Time)), patience time.Duration) attempt {
-	if r.Context().Err() != nil {
-		finish(func(time.Time) { grant.Neutral() })
-		return attempt{err: s.problem(r.Context().Err(), s.o.Timeout)}
+// patience is how long this try may take.
+func (s *Service) patience(g *balance.Grant, left time.Duration) time.Duration {
+	if s.o.AttemptTimeout > 0 {
+		return s.o.AttemptTimeout
 	}
-	reason := retryBroken
-	switch {
-	case errors.Is(context.Cause(ctx), errSlow):
-		reason = retrySlow
-	case isDial(err):
-		reason = retryConnect
+	return s.queue.patient(g, left)
+}
+
+func (s *Service) failure(o outcome, caller context.Context, f *flight) error {
+	if err := caller.Err(); err != nil {
+		return s.problem(err, f.ticket.Patient)
 	}
-	finish(func(now time.Time) { grant.Failed(now, patience) })
-	return attempt{retry: reason, err: api.NewProblem(http.StatusBadGateway, "replica-failed",
-		"the replica that had this request failed (%s) and it could not be tried at another one: send it again", reason)}
+	return api.NewProblem(http.StatusBadGateway, "replica-failed",
+		"the replica that had this request failed (%s) and it could not be tried at another one: send it again", o.name)
 }
 
 // outgoing is the request as a replica gets it: the held body, and what is left of the deadline.
-func outgoing(ctx context.Context, r *http.Request, body []byte, to string) *http.Request {
-	out := r.Clone(ctx)
+func outgoing(ctx context.Context, r *http.Request, f *flight, to string) *http.Request {
+	out := r.WithContext(ctx)
 	base, err := url.Parse(to)
 	if err != nil {
 		base = &url.URL{Scheme: "http", Host: to} // the transport will say that it cannot connect
 	}
-	out.URL.Scheme, out.URL.Host, out.Host = base.Scheme, base.Host, base.Host
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	if deadline, ok := ctx.Deadline(); ok {
-		out.Header.Set(api.HeaderTimeout, api.FormatTimeout(time.Until(deadline)))
-	}
+	target := *r.URL
+	target.Scheme, target.Host = base.Scheme, base.Host
+	out.URL, out.Host = &target, base.Host
+	out.Header = maps.Clone(r.Header) // another try's may still be written
+	out.Header[api.HeaderTimeout] = []string{api.FormatTimeout(f.left())}
+	out.ContentLength = int64(len(*f.body.memory))
+	out.Body = f.body.reader()
+	out.GetBody = func() (io.ReadCloser, error) { return f.body.reader(), nil }
 	return out
 }

@@ -21,6 +21,7 @@ const (
 // Why a request was shed.
 const (
 	shedQueueFull    = "queue_full"
+	shedOverload     = "overload" // it would have waited for longer than it may
 	shedQueueTimeout = "queue_timeout"
 	shedMemory       = "memory"
 	shedDeadline     = "deadline"
@@ -75,7 +76,7 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	for _, reason := range []string{retryConnect, retryBroken, retryOverloaded, retrySlow} {
 		m.retries.WithLabelValues(reason)
 	}
-	for _, reason := range []string{shedQueueFull, shedQueueTimeout, shedMemory, shedDeadline} {
+	for _, reason := range []string{shedQueueFull, shedOverload, shedQueueTimeout, shedMemory, shedDeadline} {
 		m.shed.WithLabelValues(reason)
 	}
 	return m

@@ -1,9 +1,9 @@
 package dispatcher
 
 import (
-	"container/list"
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -13,102 +13,122 @@ import (
 // Why a request was not given a replica.
 var (
 	errQueueFull    = errors.New("the queue is full")
+	errTooLate      = errors.New("could not be answered in time")
 	errQueueTimeout = errors.New("waited too long")
 	errHeldBytes    = errors.New("too many bytes are held")
 )
 
-// queue is the one queue: requests wait in the order of their arrival, and each leaves with a credit. All of its methods may be called from
-// any goroutine.
+// refusal is an answer at once to a request that would not be served.
+type refusal struct {
+	error
+	wait time.Duration // that it would have had; 0: not known
+	back time.Duration // in how long there will be a place for it
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// queue is the one queue: a request leaves it with a credit. All of its methods may be called from any goroutine.
 type queue struct {
-	limit    int
 	maxBytes int64
 	patience time.Duration
+	probe    func(balance.Endpoint) bool // has a replica asked whether it is well again, and does not wait for it; false: it cannot now
 
 	mu      sync.Mutex
 	pool    *balance.Pool
+	line    *balance.Line[chan *balance.Grant]
 	budget  balance.RetryBudget
-	waiting *list.List // of *waiter
+	comings balance.Comings
 	held    int64
-	wake    *time.Timer // for the next replica that comes back from being set aside
+	heldBy  map[string]int64
+	wake    *time.Timer // for the next change that nobody tells
 }
 
-type waiter struct {
-	avoid   map[string]bool
-	granted chan *balance.Grant // of one, so that granting never blocks
-}
+type ticket = balance.Ticket[chan *balance.Grant]
 
-func newQueue(o Options) *queue {
-	q := &queue{limit: o.Queue, maxBytes: o.MaxHeldBytes, patience: o.QueueTimeout, pool: balance.NewPool(), waiting: list.New()}
+func newQueue(o Options, probe func(balance.Endpoint) bool) *queue {
+	q := &queue{
+		maxBytes: o.MaxHeldBytes, patience: o.QueueTimeout, probe: probe,
+		pool: balance.NewPool(), line: balance.NewLine[chan *balance.Grant](o.Queue), heldBy: map[string]int64{},
+	}
 	q.wake = time.AfterFunc(time.Hour, q.dispatch)
 	q.wake.Stop()
 	return q
 }
 
-// hold reserves memory for a body; release gives it back.
-func (q *queue) hold(bytes int64) (release func(), err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.held+bytes > q.maxBytes {
-		return nil, errHeldBytes
-	}
-	q.held += bytes
-	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.held -= bytes
-	}, nil
-}
-
-// acquire waits for a credit of a replica that is not to be avoided. Errors: errQueueFull at once; errQueueTimeout after the queue's
-// patience, which does not run while there is no replica at all; and the context's cause.
-func (q *queue) acquire(ctx context.Context, avoid map[string]bool) (*balance.Grant, error) {
-	w := &waiter{avoid: avoid, granted: make(chan *balance.Grant, 1)}
-	place, err := q.join(w)
-	if err != nil {
-		return nil, err
+// acquire waits for a credit of a replica that the ticket does not avoid. Errors: a *refusal at once, errQueueFull or errTooLate;
+// errQueueTimeout after the queue's patience, which does not run while there is no replica at all; and the context's cause.
+func (q *queue) acquire(ctx context.Context, t *ticket) (*balance.Grant, error) {
+	if g, err := q.join(t); g != nil || err != nil {
+		return g, err
 	}
 	timer := time.NewTimer(q.patience)
 	defer timer.Stop()
 	for {
 		select {
-		case g := <-w.granted:
+		case g := <-t.Value:
 			return g, nil
 		case <-ctx.Done():
-			return q.leave(place, w, context.Cause(ctx))
+			return q.leave(t, context.Cause(ctx))
 		case <-timer.C:
-			if q.replicas() > 0 {
-				return q.leave(place, w, errQueueTimeout)
+			if q.staying() > 0 {
+				return q.leave(t, errQueueTimeout)
 			}
 			timer.Reset(q.patience)
 		}
 	}
 }
 
-func (q *queue) join(w *waiter) (*list.Element, error) {
+// join puts a request into the line. It comes back with a credit where one is free already.
+func (q *queue) join(t *ticket) (*balance.Grant, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.waiting.Len() >= q.limit {
-		return nil, errQueueFull
+	now := time.Now()
+	rate := q.pool.Rate(now)
+	t.Value = make(chan *balance.Grant, 1) // of one, so that granting never blocks
+	ahead, err := q.line.Join(t, now, rate)
+	if err != nil {
+		return nil, &refusal{error: errQueueFull, back: q.comings.Next(now, 0, rate)}
 	}
-	place := q.waiting.PushBack(w)
+	if err := q.inTime(t, now, ahead, rate); err != nil {
+		q.line.Leave(t)
+		return nil, err
+	}
 	q.dispatchLocked()
-	return place, nil
+	select {
+	case g := <-t.Value:
+		return g, nil
+	default:
+		return nil, nil
+	}
+}
+
+// inTime refuses a request that would wait for longer than it, or the queue, has patience for: it is told so now, while that is of use
+// to it, and told when there is a place for it. With nothing known of the replicas there is nothing to say.
+func (q *queue) inTime(t *ticket, now time.Time, ahead int, rate float64) error {
+	if rate <= 0 || ahead == 0 {
+		return nil
+	}
+	wait := time.Duration(float64(ahead) / rate * float64(time.Second))
+	left := min(q.patience, t.Patient-now.Sub(t.Arrived)-q.pool.Usual(now))
+	if wait <= left {
+		return nil
+	}
+	return &refusal{error: errTooLate, wait: wait, back: q.comings.Next(now, wait-left, rate)}
 }
 
 // leave takes a waiter out. A credit that came at the same instant is taken: the request may still use it.
-func (q *queue) leave(place *list.Element, w *waiter, why error) (*balance.Grant, error) {
+func (q *queue) leave(t *ticket, why error) (*balance.Grant, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	select {
-	case g := <-w.granted:
-		if errors.Is(why, errQueueTimeout) {
-			return g, nil
-		}
-		g.Neutral()
-		q.dispatchLocked()
-	default:
-		q.waiting.Remove(place)
+	if q.line.Leave(t) {
+		return nil, why
 	}
+	g := <-t.Value
+	if errors.Is(why, errQueueTimeout) {
+		return g, nil
+	}
+	g.Left(time.Now())
+	q.dispatchLocked()
 	return nil, why
 }
 
@@ -126,22 +146,44 @@ func (q *queue) dispatch() {
 	q.dispatchLocked()
 }
 
-// dispatchLocked gives free credits to the waiters that may use them, first come first served.
+// dispatchLocked gives free credits to those in the line that they suit.
 func (q *queue) dispatchLocked() {
 	now := time.Now()
-	for place := q.waiting.Front(); place != nil; {
-		w, next := place.Value.(*waiter), place.Next()
-		g, ok := q.pool.Pick(now, w.avoid)
-		if ok {
-			q.waiting.Remove(place)
-			w.granted <- g
-		} else if len(w.avoid) == 0 {
-			break // nobody behind it can be served either
+	again := time.Duration(math.MaxInt64)
+	var skip map[string]bool
+	for q.line.Len() > 0 {
+		c, ok := q.pool.Choose(now, skip)
+		if !ok {
+			break
 		}
-		place = next
+		t, ok := q.line.Serve(c.Place, c.Name())
+		if !ok {
+			if c.Again > 0 {
+				again = min(again, c.Again)
+			}
+			if skip == nil {
+				skip = map[string]bool{}
+			}
+			skip[c.Name()] = true
+			continue
+		}
+		t.Value <- q.pool.Take(c, now)
 	}
-	if at, ok := q.pool.NextReturn(now); ok && q.waiting.Len() > 0 {
-		q.wake.Reset(at.Sub(now))
+	q.wakeLocked(now, again)
+}
+
+// wakeLocked looks after what happens by time alone.
+func (q *queue) wakeLocked(now time.Time, again time.Duration) {
+	for _, e := range q.pool.Due(now) {
+		if !q.probe(e) {
+			q.pool.Asked(e, false, now)
+		}
+	}
+	if at, ok := q.pool.Next(now); ok {
+		again = min(again, at.Sub(now))
+	}
+	if again < math.MaxInt64 {
+		q.wake.Reset(max(again, time.Millisecond))
 	}
 }
 
@@ -151,6 +193,13 @@ func (q *queue) change(apply func(*balance.Pool)) {
 	defer q.mu.Unlock()
 	apply(q.pool)
 	q.dispatchLocked()
+}
+
+// patient is how long a request may be at the replica that it was given, of the time that it has left.
+func (q *queue) patient(g *balance.Grant, left time.Duration) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return g.Patience(left)
 }
 
 func (q *queue) noteRequest() {
@@ -165,15 +214,11 @@ func (q *queue) mayRetry() bool {
 	return q.budget.Retry(time.Now())
 }
 
-// replicas counts those that take, or will take, requests.
-func (q *queue) replicas() int {
-	n := 0
-	for _, r := range q.status().replicas {
-		if r.State != balance.Draining {
-			n++
-		}
-	}
-	return n
+// staying counts the replicas that take, or will take, requests.
+func (q *queue) staying() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.pool.Staying()
 }
 
 type queueStatus struct {
@@ -185,5 +230,5 @@ type queueStatus struct {
 func (q *queue) status() queueStatus {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return queueStatus{replicas: q.pool.Status(time.Now()), length: q.waiting.Len(), held: q.held}
+	return queueStatus{replicas: q.pool.Status(), length: q.line.Len(), held: q.held}
 }

@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -59,32 +58,4 @@ func (r *rates) status(now time.Time) api.RateStatus {
 	}
 	per := func(n int) float64 { return float64(n) / rateSeconds }
 	return api.RateStatus{OfferedRPS: per(sum.arrived), ServedRPS: per(sum.served), FailedRPS: per(sum.failed)}
-}
-
-// latencies keeps the last answers' times, for the attempt time-out. Its methods may be called from any goroutine.
-type latencies struct {
-	mu   sync.Mutex
-	last [latencyCount]time.Duration
-	n    int
-	p99  time.Duration // of the last full round; 0: none yet
-}
-
-const latencyCount = 256
-
-func (l *latencies) add(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last[l.n%latencyCount] = d
-	l.n++
-	if l.n%latencyCount == 0 {
-		sorted := l.last
-		slices.Sort(sorted[:])
-		l.p99 = sorted[latencyCount*99/100]
-	}
-}
-
-func (l *latencies) tail() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.p99
 }

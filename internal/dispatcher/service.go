@@ -20,14 +20,14 @@ import (
 
 // Service is one dispatcher.
 type Service struct {
-	o         Options
-	queue     *queue
-	metrics   *metrics
-	rates     rates
-	latencies latencies
-	proxy     *httputil.ReverseProxy
-	server    *httpserve.Server
-	known     atomic.Bool // discovery has answered, if only with no replicas
+	o       Options
+	queue   *queue
+	metrics *metrics
+	rates   rates
+	proxy   *httputil.ReverseProxy
+	server  *httpserve.Server
+	known   atomic.Bool           // discovery has answered, if only with no replicas
+	due     chan balance.Endpoint // replicas that are to be asked whether they are well again
 }
 
 // New checks the options, registers the metrics and binds the listener; nothing runs yet.
@@ -35,7 +35,8 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, queue: newQueue(o)}
+	s := &Service{o: o, due: make(chan balance.Endpoint, mostDue)}
+	s.queue = newQueue(o, s.askLater)
 	s.metrics = newMetrics(o.Registry, s.queue)
 	s.proxy = s.newProxy()
 	server, err := httpserve.New(httpserve.Options{
@@ -70,6 +71,19 @@ func (s *Service) Run(ctx context.Context) error {
 	)
 }
 
+// mostDue bounds how many replicas wait to be asked.
+const mostDue = 1024
+
+// askLater never blocks: the queue calls it under its lock. It is false where too many wait to be asked already.
+func (s *Service) askLater(e balance.Endpoint) bool {
+	select {
+	case s.due <- e:
+		return true
+	default:
+		return false
+	}
+}
+
 // ready does not need replicas: held requests are what wakes the first one.
 func (s *Service) ready() error {
 	if !s.known.Load() {
@@ -78,23 +92,18 @@ func (s *Service) ready() error {
 	return nil
 }
 
-// attemptTimeout is the flag's, else four times the replicas' p99 and at least a second.
-func (s *Service) attemptTimeout() time.Duration {
-	if s.o.AttemptTimeout > 0 {
-		return s.o.AttemptTimeout
+// learn takes in what a replica says of itself on an answer to own requests, one or none, that it does not count any more;
+// false: it says nothing.
+func (s *Service) learn(name string, h http.Header, own int) bool {
+	c, ok := api.CapabilityFrom(h)
+	if ok {
+		said := balance.Said{Slots: c.Slots, Capacity: c.CapacityRPS, Load: c.Load}
+		if c.Load >= 0 {
+			said.Load += own
+		}
+		s.queue.change(func(p *balance.Pool) { p.Learn(name, said, time.Now()) })
 	}
-	tail := s.latencies.tail()
-	if tail == 0 {
-		return s.o.Timeout // nothing is known of the replicas yet: a guess would retry the first requests of slow ones
-	}
-	return max(time.Second, 4*tail)
-}
-
-// learn takes in what a replica says of itself on an answer.
-func (s *Service) learn(name string, h http.Header) {
-	if c, ok := api.CapabilityFrom(h); ok {
-		s.queue.change(func(p *balance.Pool) { p.Learn(name, c.Slots, c.CapacityRPS) })
-	}
+	return ok
 }
 
 // status answers GET /status.

@@ -30,6 +30,7 @@ func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Server-Timing", serverTiming(a.timing))
 	h.Set(api.HeaderImages, "1")
+	s.capability().Set(h) // the load has changed since the request came
 	// The status is out; a caller that is gone cannot be told anything.
 	_ = json.NewEncoder(w).Encode(s.response(a))
 }

@@ -91,7 +91,7 @@ func (s *Service) ready() error {
 }
 
 func (s *Service) capability() api.Capability {
-	return api.Capability{Slots: s.o.Slots, CapacityRPS: s.capacity()}
+	return api.Capability{Slots: s.o.Slots, CapacityRPS: s.capacity(), Load: int(s.gate.admitted.Load())}
 }
 
 func (s *Service) capacity() float64 { return math.Float64frombits(s.capacityBits.Load()) }

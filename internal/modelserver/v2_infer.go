@@ -41,6 +41,7 @@ func (p *protocol) postInfer(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Server-Timing", serverTiming(a.timing))
 	h.Set(api.HeaderImages, strconv.Itoa(a.pictures))
+	p.capability().Set(h) // the load has changed since the request came
 	writeCompressed(w, r, a.answer.Body)
 }
 

@@ -113,7 +113,7 @@ func (r *replica) capability() api.Capability {
 	if r.f.Service > 0 {
 		capacity = float64(r.f.Slots) / r.f.Service.Seconds()
 	}
-	return api.Capability{Slots: r.f.Slots, CapacityRPS: capacity}
+	return api.Capability{Slots: r.f.Slots, CapacityRPS: capacity, Load: int(r.admitted.Load())}
 }
 
 func (r *replica) predict(w http.ResponseWriter, req *http.Request) {
@@ -125,6 +125,7 @@ func (r *replica) predict(w http.ResponseWriter, req *http.Request) {
 	}
 	r.served.WithLabelValues("ok").Inc()
 	w.Header().Set("Content-Type", "application/json")
+	r.capability().Set(w.Header())
 	// A caller that is gone cannot be told anything.
 	_ = json.NewEncoder(w).Encode(api.PredictResponse{Model: "replica", Predictions: []api.Prediction{{Label: fmt.Sprintf("%08x", sum), Probability: 1}}})
 }

@@ -1,0 +1,101 @@
+package balance
+
+import (
+	"cmp"
+	"math"
+	"time"
+)
+
+// quicker is by how much a replica must be quicker than another for it to matter: averages of few answers differ by chance.
+const quicker = 1.5
+
+// A Choice is a free credit and whom it suits.
+type Choice struct {
+	replica *replica
+	// Place is the first place in the line, from 1, for whom this replica is better than waiting for a quicker one that is busy now.
+	Place int
+	// Again is when to choose anew if the line is shorter than that: the quicker ones may not come back.
+	Again time.Duration
+}
+
+// Name is the replica's name.
+func (c Choice) Name() string { return c.replica.endpoint.Name }
+
+// Choose finds the replica that would answer soonest, of those with a free credit and not among skip. Of several that are about as quick
+// it is the least loaded, then the one that has rested longest: a replica under a CPU quota is slower when it has just worked.
+//
+// A slow replica is not used for the next request when that would be answered sooner by waiting for a quick one, but for one so far back
+// in the line that it would not: as many requests may wait as the quick ones finish in the time that the slow one takes longer. (W. Lin and
+// P. R. Kumar, Optimal control of a queueing system with two heterogeneous servers, 1984: the best policy has such a threshold.)
+//
+// ok is false when no credit is free.
+func (p *Pool) Choose(now time.Time, skip map[string]bool) (c Choice, ok bool) {
+	p.never(now)
+	soonest, found := time.Duration(0), false
+	for _, r := range p.all {
+		if r.credits(now) > 0 && !skip[r.endpoint.Name] {
+			if in := r.answerIn(now); !found || in < soonest {
+				soonest, found = in, true
+			}
+		}
+	}
+	if !found {
+		return Choice{}, false
+	}
+	limit := time.Duration(quicker * float64(soonest))
+	var best *replica
+	for _, r := range p.all {
+		if r.credits(now) > 0 && !skip[r.endpoint.Name] && r.answerIn(now) <= limit && (best == nil || r.before(best, now)) {
+			best = r
+		}
+	}
+	return p.placed(best, now), true
+}
+
+func (r *replica) before(other *replica, now time.Time) bool {
+	return cmp.Or(
+		cmp.Compare(r.load(now, r.expected(now))*float64(other.slots), other.load(now, other.expected(now))*float64(r.slots)),
+		r.busy.Compare(other.busy),
+		cmp.Compare(r.answerIn(now), other.answerIn(now)),
+	) < 0
+}
+
+// placed finds from which place in the line a replica is worth it.
+func (p *Pool) placed(r *replica, now time.Time) Choice {
+	in := r.answerIn(now)
+	slots, rate := 0, 0.0
+	for _, other := range p.all {
+		busy := other != r && other.state() == Ready && !now.Before(other.pausedUntil) && other.credits(now) <= 0
+		if busy && quicker*float64(other.expected(now)) < float64(in) {
+			slots, rate = slots+other.slots, rate+other.rate(now)
+		}
+	}
+	c := Choice{replica: r, Place: 1}
+	if rate > 0 {
+		theirs := float64(slots) / rate // the mean time of an answer of theirs, in seconds
+		c.Place = max(1, int(math.Ceil((in.Seconds()-theirs)*rate)))
+		c.Again = time.Duration(theirs / 2 * float64(time.Second))
+	}
+	return c
+}
+
+// Grant is one credit taken. Exactly one of its ends must be called, once, when the request is over.
+type Grant struct {
+	pool    *Pool
+	replica *replica
+	start   time.Time
+}
+
+// Take takes the credit.
+func (p *Pool) Take(c Choice, now time.Time) *Grant {
+	g := &Grant{pool: p, replica: c.replica, start: now}
+	c.replica.grants = append(c.replica.grants, g)
+	c.replica.busy = now
+	return g
+}
+
+// Name is the replica's name.
+func (g *Grant) Name() string { return g.replica.endpoint.Name }
+
+// URL is where to send the request.
+func (g *Grant) URL() string { return g.replica.endpoint.URL }

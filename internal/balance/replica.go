@@ -1,0 +1,147 @@
+package balance
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	// latencyWeight is the weight of the newest answer in a replica's moving average.
+	latencyWeight = 0.2
+	// forgetting halves what a replica was slower than it says it is, for each of these that it has not been asked: else one that
+	// nobody asks could never show that it is quick again.
+	forgetting = 5 * time.Second
+)
+
+type replica struct {
+	endpoint Endpoint
+	slots    int // 0: not known yet
+	capacity float64
+	gone     bool // discovery dropped it; kept until its last request is back
+
+	grants   []*Grant      // in flight, the oldest first
+	busy     time.Time     // when it last got or ended a request
+	latency  time.Duration // moving average; 0: no answer yet
+	tail     tail
+	others   int // requests of other dispatchers, when it last said
+	othersAt time.Time
+
+	proven       int // requests at once that it has shown to bear: a new one, or one that comes back, begins with one
+	pausedUntil  time.Time
+	pauses       int // in a row
+	failures     int // in a row
+	ejections    int // in a row
+	ejected      bool
+	ejectedUntil time.Time // then it is to be asked whether it is well
+	asked        bool      // it is being asked
+}
+
+func (r *replica) state() State {
+	switch {
+	case r.gone || !r.endpoint.Serving:
+		return Draining
+	case r.slots == 0:
+		return Connecting
+	case r.ejected:
+		return Ejected
+	}
+	return Ready
+}
+
+// credits is how many more requests a replica may be given.
+func (r *replica) credits(now time.Time) int {
+	if r.state() != Ready || now.Before(r.pausedUntil) {
+		return 0
+	}
+	return min(r.proven, r.slots) - len(r.grants)
+}
+
+// nominal is how long a request takes by what the replica says of itself; 0: it has not said.
+func (r *replica) nominal() time.Duration {
+	if r.capacity <= 0 {
+		return 0
+	}
+	return time.Duration(float64(r.slots) / r.capacity * float64(time.Second))
+}
+
+// expected is how long a request that begins there now will take: as long as others did lately, and longer than those that are there
+// have been already.
+func (r *replica) expected(now time.Time) time.Duration {
+	nominal := r.nominal()
+	if r.latency == 0 {
+		return r.atLeastOldest(now, nominal)
+	}
+	if excess := r.latency - nominal; excess > 0 && len(r.grants) == 0 {
+		unasked := now.Sub(r.busy).Seconds() / forgetting.Seconds()
+		return nominal + time.Duration(float64(excess)*math.Exp2(-max(0, unasked)))
+	}
+	return r.atLeastOldest(now, r.latency)
+}
+
+func (r *replica) atLeastOldest(now time.Time, d time.Duration) time.Duration {
+	if len(r.grants) == 0 {
+		return d
+	}
+	return max(d, now.Sub(r.grants[0].start))
+}
+
+// rate is how many requests a second it finishes when all its slots are taken; 0: nothing is known of it.
+func (r *replica) rate(now time.Time) float64 {
+	expected := r.expected(now)
+	if expected <= 0 {
+		return 0
+	}
+	return float64(r.slots) / expected.Seconds()
+}
+
+// load is how many requests it holds, those of other dispatchers too: as many as it last said, and then fewer, since they end.
+func (r *replica) load(now time.Time, expected time.Duration) float64 {
+	load := float64(len(r.grants))
+	if age := now.Sub(r.othersAt); r.others > 0 && age < expected {
+		load += float64(r.others) * (1 - age.Seconds()/expected.Seconds())
+	}
+	return load
+}
+
+// answerIn is how long a request that is sent there now will take: its own time, and its wait where others fill the slots. One that has
+// answered nobody yet is tried first: with one request, and what it says of itself is little to go by.
+func (r *replica) answerIn(now time.Time) time.Duration {
+	if r.latency == 0 && len(r.grants) == 0 {
+		return 0
+	}
+	expected := r.expected(now)
+	over := max(0, r.load(now, expected)+1-float64(r.slots))
+	return expected + time.Duration(float64(expected)*over/float64(r.slots))
+}
+
+func (r *replica) note(latency time.Duration) {
+	if r.latency == 0 {
+		r.latency = latency
+		return
+	}
+	r.latency += time.Duration(latencyWeight * float64(latency-r.latency))
+}
+
+// tailCount is of how many answers a tail is: enough for a 99th percentile that one outlier does not make alone.
+const tailCount = 128
+
+// tail keeps a replica's last answers' times, for their 99th percentile.
+type tail struct {
+	last []time.Duration
+	n    int
+	p99  time.Duration // 0: too few answers yet
+}
+
+func (t *tail) add(d time.Duration) {
+	if len(t.last) < tailCount {
+		t.last = append(t.last, d)
+	} else {
+		t.last[t.n%tailCount] = d
+	}
+	t.n++
+	if t.n%(tailCount/4) == 0 {
+		sorted := slices.Sorted(slices.Values(t.last))
+		t.p99 = sorted[(len(sorted)-1)*99/100]
+	}
+}
