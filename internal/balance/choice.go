@@ -22,7 +22,7 @@ type Choice struct {
 func (c Choice) Name() string { return c.replica.endpoint.Name }
 
 // Choose finds the replica that would answer soonest, of those with a free credit and not among skip. Of several that are about as quick
-// it is the least loaded, then the one that has rested longest: a replica under a CPU quota is slower when it has just worked.
+// it is the least loaded, then the one that other dispatchers use least, then the one that has rested longest: a replica under a CPU quota is slower when it has just worked.
 //
 // A slow replica is not used for the next request when that would be answered sooner by waiting for a quick one, but for one so far back
 // in the line that it would not: as many requests may wait as the quick ones finish in the time that the slow one takes longer. (W. Lin and
@@ -55,6 +55,7 @@ func (p *Pool) Choose(now time.Time, skip map[string]bool) (c Choice, ok bool) {
 func (r *replica) before(other *replica, now time.Time) bool {
 	return cmp.Or(
 		cmp.Compare(r.load(now, r.expected(now))*float64(other.slots), other.load(now, other.expected(now))*float64(r.slots)),
+		cmp.Compare(r.sharing(now), other.sharing(now)),
 		r.busy.Compare(other.busy),
 		cmp.Compare(r.answerIn(now), other.answerIn(now)),
 	) < 0

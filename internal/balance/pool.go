@@ -65,7 +65,7 @@ func (p *Pool) Learn(name string, s Said, now time.Time) {
 	}
 	r.slots, r.capacity = s.Slots, s.Capacity
 	if s.Load >= 0 {
-		r.others, r.othersAt = max(0, s.Load-len(r.grants)), now
+		r.noteOthers(max(0, s.Load-len(r.grants)), now)
 	}
 }
 

@@ -12,6 +12,9 @@ const (
 	// forgetting halves what a replica was slower than it says it is, for each of these that it has not been asked: else one that
 	// nobody asks could never show that it is quick again.
 	forgetting = 5 * time.Second
+	// Likewise how much other dispatchers use a replica.
+	sharedWeight     = 0.05
+	sharedForgetting = time.Minute
 )
 
 type replica struct {
@@ -26,6 +29,7 @@ type replica struct {
 	tail     tail
 	others   int // requests of other dispatchers, when it last said
 	othersAt time.Time
+	shared   float64 // how many of theirs it held for each slot, as a moving average
 
 	proven       int // requests at once that it has shown to bear: a new one, or one that comes back, begins with one
 	pausedUntil  time.Time
@@ -102,6 +106,22 @@ func (r *replica) load(now time.Time, expected time.Duration) float64 {
 		load += float64(r.others) * (1 - age.Seconds()/expected.Seconds())
 	}
 	return load
+}
+
+// noteOthers takes in how many requests of other dispatchers it holds.
+func (r *replica) noteOthers(n int, now time.Time) {
+	r.shared = r.sharing(now)
+	r.shared += sharedWeight * (float64(n)/float64(r.slots) - r.shared)
+	r.others, r.othersAt = n, now
+}
+
+// sharing is how much other dispatchers use it. Each of them goes first where it meets the others least, and so they part without speaking
+// to each other: while there is little to do, each has replicas of its own.
+func (r *replica) sharing(now time.Time) float64 {
+	if r.shared == 0 {
+		return 0
+	}
+	return r.shared * math.Exp2(-now.Sub(r.othersAt).Seconds()/sharedForgetting.Seconds())
 }
 
 // answerIn is how long a request that is sent there now will take: its own time, and its wait where others fill the slots. One that has
