@@ -21,7 +21,7 @@ import (
 )
 
 // replica is a stub model server with one slot that is ready.
-func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
+func replica(t testing.TB, predict http.HandlerFunc) balance.Endpoint {
 	t.Helper()
 	return played(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathPredict {
@@ -31,7 +31,7 @@ func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
 }
 
 // played is a stub model server with one slot.
-func played(t *testing.T, serve http.HandlerFunc) balance.Endpoint {
+func played(t testing.TB, serve http.HandlerFunc) balance.Endpoint {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.Capability{Slots: 1, CapacityRPS: 10, Load: -1}.Set(w.Header())
@@ -42,7 +42,7 @@ func played(t *testing.T, serve http.HandlerFunc) balance.Endpoint {
 }
 
 // dispatch runs a dispatcher before replicas until the test ends, and waits until it is connected to all of them.
-func dispatch(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) string {
+func dispatch(t testing.TB, change func(*dispatcher.Options), replicas ...balance.Endpoint) string {
 	t.Helper()
 	transport := dispatcher.NewTransport()
 	t.Cleanup(transport.CloseIdleConnections)
@@ -74,7 +74,7 @@ func dispatch(t *testing.T, change func(*dispatcher.Options), replicas ...balanc
 	return url
 }
 
-func status(t *testing.T, url string) (s api.DispatcherStatus) {
+func status(t testing.TB, url string) (s api.DispatcherStatus) {
 	t.Helper()
 	resp, err := http.Get(url + api.PathStatus)
 	if err != nil {
