@@ -82,21 +82,22 @@ func (p *Pool) placed(r *replica, now time.Time) Choice {
 
 // Grant is one credit taken. Exactly one of its ends must be called, once, when the request is over.
 type Grant struct {
-	pool    *Pool
-	replica *replica
-	start   time.Time
+	pool     *Pool
+	replica  *replica
+	endpoint Endpoint // as it was then: its holder reads it while the pool changes
+	start    time.Time
 }
 
 // Take takes the credit.
 func (p *Pool) Take(c Choice, now time.Time) *Grant {
-	g := &Grant{pool: p, replica: c.replica, start: now}
+	g := &Grant{pool: p, replica: c.replica, endpoint: c.replica.endpoint, start: now}
 	c.replica.grants = append(c.replica.grants, g)
 	c.replica.busy = now
 	return g
 }
 
 // Name is the replica's name.
-func (g *Grant) Name() string { return g.replica.endpoint.Name }
+func (g *Grant) Name() string { return g.endpoint.Name }
 
 // URL is where to send the request.
-func (g *Grant) URL() string { return g.replica.endpoint.URL }
+func (g *Grant) URL() string { return g.endpoint.URL }
