@@ -5,8 +5,6 @@ import (
 	"net/http"
 )
 
-const pathOpenAPI = "/openapi.json"
-
 //go:embed openapi.json
 var openAPI []byte
 
