@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,32 +37,53 @@ func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
 // dispatch runs a dispatcher before replicas until the test ends, and waits until it is connected to all of them.
 func dispatch(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) string {
 	t.Helper()
-	o := dispatcher.Options{
-		Listen: "127.0.0.1:0", Discovery: dispatcher.Fixed(replicas), Transport: &http.Transport{}, Queue: 100, QueueTimeout: time.Minute,
-		Timeout: time.Minute, MaxHeldBytes: 1 << 20, MaxBody: 1 << 10, DrainTimeout: time.Minute,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-	}
-	change(&o)
-	service, err := dispatcher.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancelCause(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- service.Run(ctx) }()
-	t.Cleanup(func() {
-		stop(lifecycle.ErrInterrupted)
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	url := "http://" + service.Addr().String()
+	url := "http://" + run(t, change, replicas...).Addr().String()
 	for status(t, url).ReadyReplicas() != len(replicas) {
 		if t.Context().Err() != nil {
 			t.Fatal("never connected")
 		}
 	}
 	return url
+}
+
+// run runs a dispatcher before replicas until the test ends.
+func run(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) *dispatcher.Service {
+	t.Helper()
+	service, _ := runUntil(t, change, replicas...)
+	return service
+}
+
+// runUntil is run, until it is stopped before the test ends.
+func runUntil(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) (service *dispatcher.Service, stop func()) {
+	t.Helper()
+	service, err := newService(t, change, replicas...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel(lifecycle.ErrInterrupted)
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return service, stop
+}
+
+func newService(t *testing.T, change func(*dispatcher.Options), replicas ...balance.Endpoint) (*dispatcher.Service, error) {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	o := dispatcher.Options{
+		Listen: "127.0.0.1:0", Discovery: dispatcher.Fixed(replicas), Transport: transport, Queue: 100, QueueTimeout: time.Minute,
+		Timeout: time.Minute, MaxHeldBytes: 1 << 20, MaxBody: 1 << 10, DrainTimeout: time.Minute,
+		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	}
+	change(&o)
+	return dispatcher.New(o)
 }
 
 func status(t *testing.T, url string) (s api.DispatcherStatus) {
@@ -153,7 +175,7 @@ func TestNoReplicaGetsMoreThanItsSlots(t *testing.T) {
 	for range 7 {
 		go func() { code, _ := post(t, url, "x"); answers <- code }()
 	}
-	for status(t, url).Queue.Length != 5 {
+	for status(t, url).Queue.Length != 5 || inFlight.Load() != 2 {
 	}
 	if code, body := post(t, url, "x"); code != http.StatusServiceUnavailable || !strings.Contains(body, "queue-full") {
 		t.Errorf("%d %s, want a 503: the queue is full", code, body)

@@ -121,6 +121,7 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 		waiting := time.Now()
 		grant, err := s.queue.acquire(r.Context(), tried)
 		s.metrics.queueWait.Observe(time.Since(waiting).Seconds())
+		tripOf(r.Context()).queued += time.Since(waiting)
 		if err != nil {
 			return nil, s.problem(err, s.o.Timeout)
 		}
@@ -158,6 +159,7 @@ func (s *Service) attempt(r *http.Request, body []byte, grant *balance.Grant) at
 	timer := time.AfterFunc(patience, func() { cancel(errSlow) })
 	start := time.Now()
 	s.metrics.inFlight.Inc()
+	tripOf(r.Context()).sent(grant.Name())
 	resp, err := s.o.Transport.RoundTrip(outgoing(ctx, r, body, grant.URL()))
 	timer.Stop() // once the answer has begun it may take its time
 	finish := func(end func(time.Time)) {

@@ -14,8 +14,6 @@ import (
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/lifecycle"
-
-	"github.com/go-chi/chi/v5"
 )
 
 // Service is one dispatcher.
@@ -25,9 +23,13 @@ type Service struct {
 	metrics   *metrics
 	rates     rates
 	latencies latencies
+	limits    *limits
+	access    *accessLog
 	proxy     *httputil.ReverseProxy
+	questions *httputil.ReverseProxy
 	server    *httpserve.Server
-	known     atomic.Bool // discovery has answered, if only with no replicas
+	admin     *httpserve.Server // nil: its routes are the server's
+	known     atomic.Bool       // discovery has answered, if only with no replicas
 }
 
 // New checks the options, registers the metrics and binds the listener; nothing runs yet.
@@ -35,26 +37,13 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, queue: newQueue(o)}
+	s := &Service{o: o, queue: newQueue(o), limits: newLimits(), access: newAccessLog(o.Log, o.LogSample)}
 	s.metrics = newMetrics(o.Registry, s.queue)
 	s.proxy = s.newProxy()
-	server, err := httpserve.New(httpserve.Options{
-		Listen: o.Listen,
-		Routes: func(r chi.Router) {
-			r.Post(api.PathPredict, s.forward)
-			r.Get(api.PathStatus, s.status)
-		},
-		Ready:          s.ready,
-		Gatherer:       o.Registry,
-		RequestTimeout: o.Timeout,
-		DrainDelay:     o.DrainDelay,
-		DrainTimeout:   o.DrainTimeout,
-		Log:            o.Log,
-	})
-	if err != nil {
+	s.questions = s.newQuestions()
+	if err := s.bind(); err != nil {
 		return nil, err
 	}
-	s.server = server
 	return s, nil
 }
 
@@ -64,10 +53,10 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 // Run finds replicas and serves until ctx ends, then drains.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.queue.wake.Stop()
-	return lifecycle.Run(ctx,
+	return lifecycle.Run(ctx, append(s.operatorParts(),
 		lifecycle.Part{Name: "discovery", Run: s.discover},
 		lifecycle.Part{Name: "http", Run: s.server.Run},
-	)
+	)...)
 }
 
 // ready does not need replicas: held requests are what wakes the first one.
