@@ -24,10 +24,20 @@ import (
 // replica is a stub model server with one slot.
 func replica(t *testing.T, predict http.HandlerFunc) balance.Endpoint {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.Capability{Slots: 1, CapacityRPS: 10}.Set(w.Header())
+	return stub(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathPredict {
 			predict(w, r)
+		}
+	})
+}
+
+// stub is a replica that answers everything but probes.
+func stub(t *testing.T, answer http.HandlerFunc) balance.Endpoint {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.Capability{Slots: 1, CapacityRPS: 10}.Set(w.Header())
+		if r.URL.Path != api.PathReadyz {
+			answer(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)

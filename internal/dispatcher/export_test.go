@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // Limits holds clients to their rates at times of the test's choice.
@@ -30,3 +32,13 @@ func KeyFinder(text string) (find func(key string) (name string), err error) {
 func LogAccess(log *slog.Logger, sample float64, next http.Handler) http.Handler {
 	return newAccessLog(log, sample).middleware(next)
 }
+
+// Routes are what a dispatcher serves beside the probes and /metrics.
+func Routes(s *Service) chi.Routes {
+	r := chi.NewRouter()
+	s.routes(r)
+	return r
+}
+
+// Close gives back the listener of a service that never runs.
+func Close(s *Service) error { return s.server.Close() }
