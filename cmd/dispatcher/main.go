@@ -14,6 +14,7 @@ import (
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/dispatcher"
+	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/kube"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,21 @@ cluster, --replicas lists them.
 Requests wait here in one queue, and not at the replicas, so that none waits behind a busy replica while another idles. A request
 whose replica dies before it answered is sent to another one; with no replica at all, requests are held until there is one.
 
-GET /status tells what it sees; /metrics is for Prometheus, /healthz and /readyz for probes.`,
+GET /status tells what it sees, GET /openapi.json what it takes and answers; /metrics is for Prometheus, /healthz and /readyz for probes.
+
+With --api-keys-file, all but the probes, the page and the description asks for a key, sent as Authorization: Bearer KEY. The file has a
+line for each key, with the key's hash instead of the key; # begins a comment:
+
+    name:sha256-hex             or, with a limit of its own, requests a second:
+    name:sha256-hex:rps
+
+Make a key and its line with
+
+    KEY=$(openssl rand -hex 32)
+    echo "alice:$(printf %s "$KEY" | sha256sum | cut -d' ' -f1)" >> keys
+
+Two lines may have one name: add the new key, let its users change, take the old one out. The file, and the certificate, are read again
+within seconds of a change; one that makes no sense is logged, and what held before holds on.`,
 }
 
 type flags struct {
@@ -48,12 +63,27 @@ type flags struct {
 	AttemptTimeout time.Duration   `help:"How long a replica may take before the request is tried at another one. Default: four times the replicas' p99, at least 1s." placeholder:"DURATION"`
 	DrainDelay     time.Duration   `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
 	DrainTimeout   time.Duration   `default:"30s" help:"Then, how long accepted requests have to finish."`
+
+	APIKeysFile     string          `name:"api-keys-file" help:"File of the API keys that are let in; see above. Default: everybody is." placeholder:"FILE"`
+	RateLimit       float64         `default:"0" help:"Requests a second of one API key, else of one client address, to everything that can ask for a key; a key's own rps beats it. Room for a second's worth, then 429. Each dispatcher counts for itself. 0: no limit." placeholder:"RPS"`
+	TLSCert         string          `name:"tls-cert" help:"Serve https, HTTP/2 too, with this certificate: a PEM file, intermediates behind it. Probes then have to speak https, or use --admin-listen." placeholder:"FILE"`
+	TLSKey          string          `name:"tls-key" help:"The key of --tls-cert: a PEM file." placeholder:"FILE"`
+	AdminListen     command.Address `help:"Another address, in plain http, for /metrics, which --listen then has not, and for probes. It drains last." placeholder:"ADDR"`
+	AccessLogSample float64         `default:"0.01" help:"Share of the requests, 0 to 1, that get a line in the log. Failures (5xx) and what takes a second or more get one anyway, up to 10 a second."`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Run serves until ctx ends.
 func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
+	keys, err := f.keys()
+	if err != nil {
+		return err
+	}
+	certificate, err := f.certificate()
+	if err != nil {
+		return err
+	}
 	transport := dispatcher.NewTransport()
 	defer transport.CloseIdleConnections()
 	replicas, err := f.discovery(transport, log)
@@ -64,6 +94,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 		Listen: string(f.Listen), Discovery: replicas, Transport: transport,
 		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
 		MaxHeldBytes: int64(f.MaxHeldBytes), MaxBody: int64(f.MaxBody), AttemptTimeout: f.AttemptTimeout,
+		AdminListen: string(f.AdminListen), Certificate: certificate, Keys: keys, RateLimit: f.RateLimit, LogSample: f.AccessLogSample,
 		DrainDelay: f.DrainDelay, DrainTimeout: f.DrainTimeout,
 		Registry: prometheus.NewRegistry(), Log: log,
 	})
@@ -87,6 +118,35 @@ func (f *flags) discovery(transport http.RoundTripper, log *slog.Logger) (dispat
 		return nil, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
 	}
 	return cluster.Endpoints(f.Service, log)
+}
+
+// keys are nil where none are asked for.
+func (f *flags) keys() (*dispatcher.Keys, error) {
+	if f.APIKeysFile == "" {
+		return nil, nil
+	}
+	keys, err := dispatcher.ReadKeys(f.APIKeysFile)
+	if err != nil {
+		return nil, &command.Misuse{Flag: "--api-keys-file", Value: f.APIKeysFile, Rule: "must be a file of API keys: " + err.Error()}
+	}
+	return keys, nil
+}
+
+// certificate is nil for plain http.
+func (f *flags) certificate() (*httpserve.Certificate, error) {
+	switch {
+	case f.TLSCert == "" && f.TLSKey == "":
+		return nil, nil
+	case f.TLSKey == "":
+		return nil, &command.Misuse{Flag: "--tls-cert", Value: f.TLSCert, Rule: "needs --tls-key, the certificate's key"}
+	case f.TLSCert == "":
+		return nil, &command.Misuse{Flag: "--tls-key", Value: f.TLSKey, Rule: "needs --tls-cert, the certificate"}
+	}
+	certificate, err := httpserve.ReadCertificate(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, &command.Misuse{Flag: "--tls-cert", Value: f.TLSCert, Rule: fmt.Sprintf("must be a PEM certificate that belongs to --tls-key %s: %v", f.TLSKey, err)}
+	}
+	return certificate, nil
 }
 
 func (f *flags) fixed(transport http.RoundTripper) (dispatcher.Discovery, error) {

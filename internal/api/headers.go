@@ -14,6 +14,9 @@ const (
 	PathReadyz  = "/readyz"
 	PathMetrics = "/metrics"
 	PathStatus  = "/status"
+	PathOpenAPI = "/openapi.json"
+	// PathV2 is what everything of the Open Inference Protocol is under.
+	PathV2 = "/v2"
 )
 
 // Headers of the contract.

@@ -28,6 +28,8 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 	// Allow, when set, becomes the Allow header of a 405.
 	Allow []string `json:"-"`
+	// Challenge, when set, becomes the WWW-Authenticate header of a 401.
+	Challenge string `json:"-"`
 }
 
 // ProblemContentType is the media type of every error answer outside /v2.
@@ -58,14 +60,29 @@ func (p *Problem) Write(w http.ResponseWriter, requestID string) {
 	if requestID != "" {
 		body.Instance = "urn:request:" + requestID
 	}
+	w.Header().Set("Content-Type", ProblemContentType)
+	p.write(w, body)
+}
+
+// WriteV2 sends p as the answer in the shape that errors have in the Open Inference Protocol.
+func (p *Problem) WriteV2(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	p.write(w, struct {
+		Error string `json:"error"`
+	}{p.Detail})
+}
+
+func (p *Problem) write(w http.ResponseWriter, body any) {
 	h := w.Header()
-	h.Set("Content-Type", ProblemContentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
 	}
 	if len(p.Allow) > 0 {
 		h.Set("Allow", strings.Join(p.Allow, ", "))
+	}
+	if p.Challenge != "" {
+		h.Set("WWW-Authenticate", p.Challenge)
 	}
 	w.WriteHeader(p.Status)
 	// The status is out: a caller that does not take the body has nothing left to be told.

@@ -59,6 +59,7 @@ var layerOf = map[string]layer{
 	"internal/command":   base,
 	"internal/lifecycle": base,
 	"internal/httpserve": base,
+	"internal/reload":    base,
 
 	"internal/testkit":         tests,
 	"internal/testkit/kubeapi": tests,

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Health rules: how many failures in a row set a replica aside, for how long at first, and at most; and how long a full replica is left
-// alone, likewise.
+// Health rules: how many failures in a row set a replica aside, for how long at first, and at most; and how long one that was
+// full, or failed, is left alone, likewise.
 const (
 	failuresToEject = 3
 	firstEjection   = time.Second
@@ -71,18 +71,22 @@ func (g *Grant) Left(now time.Time) {
 
 // Full gives the credit back after the replica refused for overload. That is no failure, but it is left alone for a moment.
 func (g *Grant) Full(now time.Time) {
-	r := g.replica
-	r.pausedUntil = now.Add(min(longestPause, firstPause<<min(r.pauses, 10)))
-	r.pauses++
+	g.replica.pause(now)
 	g.giveBack(now)
 }
 
-// Failed gives the credit back after a failure of the replica's. It counts as an answer as slow as patience allows at least: a replica
+func (r *replica) pause(now time.Time) {
+	r.pausedUntil = now.Add(min(longestPause, firstPause<<min(r.pauses, 10)))
+	r.pauses++
+}
+
+// Failed gives the credit back after a failure of the replica's. It is left alone for a moment, and the failure counts as an answer as slow as patience allows at least: a replica
 // that fails fast must not look fast. Failures in a row set the replica aside, for longer each time, but never more than half of the
 // replicas, and never the last.
 func (g *Grant) Failed(now time.Time) {
 	r := g.replica
 	r.failures++
+	r.pause(now)
 	r.note(max(leastPatience, now.Sub(g.start)))
 	if (r.failures >= failuresToEject || r.ejections > 0) && g.pool.mayEject(r) {
 		r.eject(now)
@@ -146,7 +150,7 @@ func (p *Pool) Asked(e Endpoint, well bool, now time.Time) {
 	switch {
 	case !ok || r.endpoint.URL != e.URL || !r.ejected:
 	case well:
-		r.ejected = false
+		r.ejected, r.pausedUntil = false, now
 	default:
 		r.eject(now)
 	}

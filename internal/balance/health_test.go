@@ -7,6 +7,18 @@ import (
 	"resnet-autoscaling/internal/balance"
 )
 
+// failing makes a replica fail three times in a row, as soon as it is given requests, and comes back with the instant of the third.
+func failing(t *testing.T, p *balance.Pool, now time.Time, skip map[string]bool) time.Time {
+	t.Helper()
+	for i := range 3 {
+		if i > 0 {
+			now = now.Add(time.Second)
+		}
+		mustTake(t, p, now, skip).Failed(now)
+	}
+	return now
+}
+
 func TestAReplicaThatFailsFastDoesNotLookFast(t *testing.T) {
 	p := ready(1, 1)
 	mustTake(t, p, at(100), only(2, 0)).Failed(at(100))
@@ -18,10 +30,7 @@ func TestAReplicaThatFailsFastDoesNotLookFast(t *testing.T) {
 func TestEjectionAndReturn(t *testing.T) {
 	p := ready(1, 1, 1)
 	fail := func(now time.Time) { mustTake(t, p, now, only(3, 0)).Failed(now) }
-	now := start
-	for range 3 {
-		fail(now)
-	}
+	now := failing(t, p, start, only(3, 0))
 	for i, away := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 		if s := find(p, "a"); s.State != balance.Ejected {
 			t.Fatalf("after failing it is %s", s.State)
@@ -42,7 +51,7 @@ func TestEjectionAndReturn(t *testing.T) {
 		}
 		if well := i%2 == 0; well {
 			p.Asked(endpoint(0), true, now)
-			fail(now) // a lie; one failure is enough now
+			fail(now) // it said that it is well, and one failure is enough now
 		} else {
 			p.Asked(endpoint(0), false, now)
 		}
@@ -51,7 +60,7 @@ func TestEjectionAndReturn(t *testing.T) {
 	p.Due(next)
 	p.Asked(endpoint(0), true, next)
 	mustTake(t, p, next, only(3, 0)).Answered(next)
-	fail(next)
+	fail(next.Add(time.Second))
 	if s := find(p, "a"); s.State != balance.Ready {
 		t.Errorf("after a good answer one failure made it %s", s.State)
 	}
@@ -59,10 +68,7 @@ func TestEjectionAndReturn(t *testing.T) {
 
 func TestAReturningReplicaProvesItselfWithOneRequest(t *testing.T) {
 	p := ready(4, 4)
-	for range 3 {
-		mustTake(t, p, start, only(2, 0)).Failed(start)
-	}
-	back, _ := p.Next(start)
+	back, _ := p.Next(failing(t, p, start, only(2, 0)))
 	p.Due(back)
 	p.Asked(endpoint(0), true, back)
 	first := mustTake(t, p, back, only(2, 0))
@@ -77,9 +83,7 @@ func TestAReturningReplicaProvesItselfWithOneRequest(t *testing.T) {
 
 func TestAnAnswerAboutAnotherProcessDoesNotBringBack(t *testing.T) {
 	p := ready(1, 1)
-	for range 3 {
-		mustTake(t, p, start, only(2, 0)).Failed(start)
-	}
+	failing(t, p, start, only(2, 0))
 	old := endpoint(0)
 	old.URL = "http://where-it-was"
 	p.Asked(old, true, start)
@@ -96,9 +100,9 @@ func TestNeverTheLastAndAtMostHalf(t *testing.T) {
 		}
 		p := ready(slots...)
 		for i := range n {
-			for range 5 {
-				if g, ok := take(p, start, only(n, i)); ok {
-					g.Failed(start)
+			for j := range 5 {
+				if g, ok := take(p, at(1000*j), only(n, i)); ok {
+					g.Failed(at(1000 * j))
 				}
 			}
 		}
@@ -116,9 +120,7 @@ func TestNeverTheLastAndAtMostHalf(t *testing.T) {
 
 func TestTheLastOneIsTakenBackWhenTheOthersLeave(t *testing.T) {
 	p := ready(1, 1)
-	for range 3 {
-		mustTake(t, p, start, only(2, 0)).Failed(start)
-	}
+	failing(t, p, start, only(2, 0))
 	p.SetEndpoints([]balance.Endpoint{endpoint(0)})
 	if g := mustTake(t, p, start, nil); g.Name() != "a" {
 		t.Errorf("sent to %s", g.Name())
@@ -164,6 +166,7 @@ func TestACallerThatLeavesBlamesOnlyWhatWasSlow(t *testing.T) {
 		g := mustTake(t, p, now, only(2, 0))
 		now = now.Add(time.Second)
 		g.Left(now)
+		now = now.Add(time.Second)
 	}
 	if s := find(p, "a"); s.State != balance.Ejected {
 		t.Errorf("nobody stays to see it fail, and it is %s", s.State)

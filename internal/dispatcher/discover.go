@@ -109,17 +109,14 @@ type Fixed struct {
 	Transport http.RoundTripper
 }
 
-// Watch tells which of the replicas are ready, at first and after each change.
+// Watch tells which of the replicas are ready: none at first, then after each change.
 func (f Fixed) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	seen, misses := make([]bool, len(f.Replicas)), make([]int, len(f.Replicas))
-	for first := true; ; first = false {
-		now := f.ready(ctx, seen, misses)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if first || !slices.Equal(now, seen) {
+	changed(f.endpoints(seen))
+	for {
+		if now := f.ready(ctx, seen, misses); ctx.Err() == nil && !slices.Equal(now, seen) {
 			seen = now
 			changed(f.endpoints(now))
 		}

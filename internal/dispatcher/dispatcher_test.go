@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,14 +24,24 @@ import (
 // replica is a stub model server with one slot that is ready.
 func replica(t testing.TB, predict http.HandlerFunc) balance.Endpoint {
 	t.Helper()
-	return played(t, func(w http.ResponseWriter, r *http.Request) {
+	return stub(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathPredict {
 			predict(w, r)
 		}
 	})
 }
 
-// played is a stub model server with one slot.
+// stub has one slot, is ready, and answers everything else.
+func stub(t testing.TB, answer http.HandlerFunc) balance.Endpoint {
+	t.Helper()
+	return played(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != api.PathReadyz {
+			answer(w, r)
+		}
+	})
+}
+
+// played has one slot, and may not be ready.
 func played(t testing.TB, serve http.HandlerFunc) balance.Endpoint {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,6 +55,44 @@ func played(t testing.TB, serve http.HandlerFunc) balance.Endpoint {
 // dispatch runs a dispatcher before replicas until the test ends, and waits until it is connected to all of them.
 func dispatch(t testing.TB, change func(*dispatcher.Options), replicas ...balance.Endpoint) string {
 	t.Helper()
+	url := "http://" + run(t, change, replicas...).Addr().String()
+	for status(t, url).ReadyReplicas() != len(replicas) {
+		if t.Context().Err() != nil {
+			t.Fatal("never connected")
+		}
+	}
+	return url
+}
+
+// run runs a dispatcher before replicas until the test ends.
+func run(t testing.TB, change func(*dispatcher.Options), replicas ...balance.Endpoint) *dispatcher.Service {
+	t.Helper()
+	service, _ := runUntil(t, change, replicas...)
+	return service
+}
+
+// runUntil is run, until it is stopped before the test ends.
+func runUntil(t testing.TB, change func(*dispatcher.Options), replicas ...balance.Endpoint) (service *dispatcher.Service, stop func()) {
+	t.Helper()
+	service, err := newService(t, change, replicas...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel(lifecycle.ErrInterrupted)
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return service, stop
+}
+
+func newService(t testing.TB, change func(*dispatcher.Options), replicas ...balance.Endpoint) (*dispatcher.Service, error) {
+	t.Helper()
 	transport := dispatcher.NewTransport()
 	t.Cleanup(transport.CloseIdleConnections)
 	o := dispatcher.Options{
@@ -52,26 +101,7 @@ func dispatch(t testing.TB, change func(*dispatcher.Options), replicas ...balanc
 		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}
 	change(&o)
-	service, err := dispatcher.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancelCause(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- service.Run(ctx) }()
-	t.Cleanup(func() {
-		stop(lifecycle.ErrInterrupted)
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	url := "http://" + service.Addr().String()
-	for status(t, url).ReadyReplicas() != len(replicas) {
-		if t.Context().Err() != nil {
-			t.Fatal("never connected")
-		}
-	}
-	return url
+	return dispatcher.New(o)
 }
 
 func status(t testing.TB, url string) (s api.DispatcherStatus) {
@@ -170,7 +200,7 @@ func TestNoReplicaGetsMoreThanItsSlots(t *testing.T) {
 	for range 7 {
 		go func() { code, _ := post(t, url, "x"); answers <- code }()
 	}
-	for status(t, url).Queue.Length != 5 {
+	for status(t, url).Queue.Length != 5 || inFlight.Load() != 2 {
 	}
 	if code, body := post(t, url, "x"); code != http.StatusServiceUnavailable || !strings.Contains(body, "queue-full") {
 		t.Errorf("%d %s, want a 503: the queue is full", code, body)

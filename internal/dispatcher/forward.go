@@ -54,6 +54,7 @@ func (s *Service) forward(w http.ResponseWriter, r *http.Request) {
 type flight struct {
 	body   *held
 	ticket ticket
+	costly int // tries that went wrong and may have cost a replica work
 }
 
 type flightKey struct{}
@@ -117,6 +118,7 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 		waiting := time.Now()
 		grant, err := s.queue.acquire(r.Context(), &f.ticket)
 		s.metrics.queueWait.Observe(time.Since(waiting).Seconds())
+		tripOf(r.Context()).queued += time.Since(waiting)
 		if err != nil {
 			return nil, s.problem(err, f.ticket.Patient)
 		}
@@ -125,14 +127,14 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 			return a.response, a.err
 		}
 		s.o.Log.Debug("attempt failed", "request", r.Header.Get(api.HeaderRequestID), "replica", grant.Name(), "outcome", a.outcome.name, "error", a.err)
-		if r.Context().Err() != nil || !s.queue.mayRetry() {
+		if !s.again(a.outcome, f, r.Context()) {
 			return a.response, a.err
 		}
+		f.avoid(grant.Name(), s.queue.staying())
 		if a.response != nil {
 			a.response.Body.Close()
 		}
 		s.metrics.retries.WithLabelValues(a.outcome.retry).Inc()
-		f.avoid(grant.Name(), s.queue.staying())
 	}
 }
 
@@ -159,6 +161,7 @@ func (s *Service) attempt(r *http.Request, f *flight, grant *balance.Grant) atte
 	ctx, cancel := context.WithCancelCause(r.Context())
 	timer := time.AfterFunc(s.patience(grant, f.left()), func() { cancel(errSlow) })
 	s.metrics.inFlight.Inc()
+	tripOf(r.Context()).sent(grant.Name())
 	resp, err := s.o.Transport.RoundTrip(outgoing(ctx, r, f, grant.URL()))
 	timer.Stop() // once the answer has begun it may take its time
 	finish := func(o outcome) {

@@ -25,6 +25,7 @@ const (
 	shedQueueTimeout = "queue_timeout"
 	shedMemory       = "memory"
 	shedDeadline     = "deadline"
+	shedRateLimit    = "rate_limit" // no arrival, as the others are
 )
 
 // codeGone stands for the answer to a caller that left: there is none.
@@ -38,13 +39,15 @@ type metrics struct {
 	inFlight  prometheus.Gauge
 	retries   *prometheus.CounterVec
 	shed      *prometheus.CounterVec
+
+	unauthorized *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	m := &metrics{
 		arrivals: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "dispatcher_arrivals_total", Help: "Inference requests offered, also those that were shed.",
+			Name: "dispatcher_arrivals_total", Help: "Inference requests offered, also those that were shed; not those without a key or beyond a client's rate, which no replica more would help.",
 		}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dispatcher_requests_total", Help: "Inference requests by the status that they were answered with; 499: the caller left.",
@@ -62,13 +65,16 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 			Name: "dispatcher_retries_total", Help: "Requests tried again at another replica, by why.",
 		}, []string{"reason"}),
 		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "dispatcher_shed_total", Help: "Requests that no replica was asked for, by why.",
+			Name: "dispatcher_shed_total", Help: "Requests that no replica was asked for, by why; those of the reason rate_limit are no arrivals.",
+		}, []string{"reason"}),
+		unauthorized: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dispatcher_unauthorized_total", Help: "Requests that were not let in, by what was wrong with their API key.",
 		}, []string{"reason"}),
 	}
 	length := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dispatcher_queue_length", Help: "Requests that wait for a credit.",
 	}, func() float64 { return float64(q.status().length) })
-	r.MustRegister(m.arrivals, m.requests, m.duration, m.queueWait, m.inFlight, m.retries, m.shed, length, replicaCollector{q},
+	r.MustRegister(m.arrivals, m.requests, m.duration, m.queueWait, m.inFlight, m.retries, m.shed, m.unauthorized, length, replicaCollector{q},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, code := range []int{200, 400, 413, 502, 503, 504, codeGone} {
 		m.requests.WithLabelValues(strconv.Itoa(code))
@@ -76,8 +82,11 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	for _, reason := range []string{retryConnect, retryBroken, retryOverloaded, retrySlow} {
 		m.retries.WithLabelValues(reason)
 	}
-	for _, reason := range []string{shedQueueFull, shedOverload, shedQueueTimeout, shedMemory, shedDeadline} {
+	for _, reason := range []string{shedQueueFull, shedOverload, shedQueueTimeout, shedMemory, shedDeadline, shedRateLimit} {
 		m.shed.WithLabelValues(reason)
+	}
+	for _, reason := range []string{unauthorizedMissing, unauthorizedMalformed, unauthorizedUnknown} {
+		m.unauthorized.WithLabelValues(reason)
 	}
 	return m
 }

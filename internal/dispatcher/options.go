@@ -11,6 +11,7 @@ import (
 
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/command"
+	"resnet-autoscaling/internal/httpserve"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -20,9 +21,14 @@ type Discovery interface {
 	Watch(ctx context.Context, changed func([]balance.Endpoint)) error
 }
 
-// Options are the settings of a Service. All are required but AttemptTimeout.
+// Options are the settings of a Service. All are required, but those whose zero value has a meaning.
 type Options struct {
 	Listen       string
+	AdminListen  string                 // where /metrics is, and the probes are too, in plain http; "": /metrics is on Listen
+	Certificate  *httpserve.Certificate // nil: Listen speaks plain http
+	Keys         *Keys                  // nil: nobody is asked for a key
+	RateLimit    float64                // requests a second of one client; 0: as many as it likes
+	LogSample    float64                // the share of good requests that get a line in the log, 0 to 1
 	Discovery    Discovery
 	Transport    http.RoundTripper // to the replicas
 	Queue        int               // requests that may wait
@@ -45,6 +51,8 @@ func (o Options) validate() error {
 		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
 		command.Check(o.MaxBody >= 1, "--max-body", o.MaxBody, "must be at least 1 byte"),
 		command.Check(o.MaxHeldBytes >= o.MaxBody, "--max-held-bytes", o.MaxHeldBytes, "must be at least --max-body"),
+		command.Check(isRate(o.RateLimit), "--rate-limit", o.RateLimit, "must be a number of requests a second, or 0 for no limit"),
+		command.Check(o.LogSample >= 0 && o.LogSample <= 1, "--access-log-sample", o.LogSample, "must be from 0 to 1"),
 		command.Check(o.AttemptTimeout >= 0, "--attempt-timeout", o.AttemptTimeout, "must not be negative"),
 		command.Check(o.DrainDelay >= 0, "--drain-delay", o.DrainDelay, "must not be negative"),
 		command.Check(o.DrainTimeout > 0, "--drain-timeout", o.DrainTimeout, "must be above 0"),

@@ -14,20 +14,22 @@ import (
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/lifecycle"
-
-	"github.com/go-chi/chi/v5"
 )
 
 // Service is one dispatcher.
 type Service struct {
-	o       Options
-	queue   *queue
-	metrics *metrics
-	rates   rates
-	proxy   *httputil.ReverseProxy
-	server  *httpserve.Server
-	known   atomic.Bool           // discovery has answered, if only with no replicas
-	due     chan balance.Endpoint // replicas that are to be asked whether they are well again
+	o         Options
+	queue     *queue
+	metrics   *metrics
+	rates     rates
+	limits    *limits
+	access    *accessLog
+	proxy     *httputil.ReverseProxy
+	questions *httputil.ReverseProxy
+	server    *httpserve.Server
+	admin     *httpserve.Server     // nil: its routes are the server's
+	known     atomic.Bool           // discovery has answered, if only with no replicas
+	due       chan balance.Endpoint // replicas that are to be asked whether they are well again
 }
 
 // New checks the options, registers the metrics and binds the listener; nothing runs yet.
@@ -35,27 +37,14 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, due: make(chan balance.Endpoint, mostDue)}
+	s := &Service{o: o, limits: newLimits(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue)}
 	s.queue = newQueue(o, s.askLater)
 	s.metrics = newMetrics(o.Registry, s.queue)
 	s.proxy = s.newProxy()
-	server, err := httpserve.New(httpserve.Options{
-		Listen: o.Listen,
-		Routes: func(r chi.Router) {
-			r.Post(api.PathPredict, s.forward)
-			r.Get(api.PathStatus, s.status)
-		},
-		Ready:          s.ready,
-		Gatherer:       o.Registry,
-		RequestTimeout: o.Timeout,
-		DrainDelay:     o.DrainDelay,
-		DrainTimeout:   o.DrainTimeout,
-		Log:            o.Log,
-	})
-	if err != nil {
+	s.questions = s.newQuestions()
+	if err := s.bind(); err != nil {
 		return nil, err
 	}
-	s.server = server
 	return s, nil
 }
 
@@ -65,10 +54,10 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 // Run finds replicas and serves until ctx ends, then drains.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.queue.wake.Stop()
-	return lifecycle.Run(ctx,
+	return lifecycle.Run(ctx, append(s.operatorParts(),
 		lifecycle.Part{Name: "discovery", Run: s.discover},
 		lifecycle.Part{Name: "http", Run: s.server.Run},
-	)
+	)...)
 }
 
 // mostDue bounds how many replicas wait to be asked.

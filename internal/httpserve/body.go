@@ -70,13 +70,18 @@ func sizeText(bytes int64) string {
 }
 
 // ReadOn takes and drops what a refused caller still sends, within bounds: a client that is cut off in the middle of sending sees a
-// broken connection instead of the answer. A client that waits for "100 Continue" is not sending yet.
+// broken connection instead of the answer. A connection that does not get to the end of its request closes with the answer. A client
+// that waits for "100 Continue" is not sending yet, and HTTP/2 stops one request without its connection.
 func ReadOn(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Connection", "close")
-	if r.Header.Get("Expect") != "" {
+	if r.ProtoMajor > 1 {
 		return
 	}
-	// Where the deadline cannot be set, the server's own body time-out still bounds the read.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readOnTime))
-	_, _ = io.CopyN(io.Discard, r.Body, readOnBytes)
+	if r.Header.Get("Expect") == "" {
+		// Where the deadline cannot be set, the server's own body time-out still bounds the read.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readOnTime))
+		if _, err := io.CopyN(io.Discard, r.Body, readOnBytes); errors.Is(err, io.EOF) {
+			return
+		}
+	}
+	w.Header().Set("Connection", "close")
 }

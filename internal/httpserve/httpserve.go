@@ -31,20 +31,20 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
-// Options are the settings of a Server. Listen, Routes, Gatherer and Log are required.
+// Options are the settings of a Server. Listen and Log are required.
 type Options struct {
 	// Listen is the TCP address to bind, such as ":8000"; port 0 takes a free one.
 	Listen string
 	// TLS makes the server speak https; nil: plain http.
 	TLS *tls.Config
-	// Routes adds the service's own routes. Probes, /metrics, 404 and 405 are there already.
+	// Routes adds the service's own routes; may be nil. Probes, /metrics, 404 and 405 are there already.
 	Routes func(chi.Router)
 	// Headers adds headers to every answer, probes and errors included; may be nil.
 	Headers func(http.Header)
 	// Ready says why the server should get no traffic yet; nil when it should. It must not depend on load.
 	// A nil function is always ready.
 	Ready func() error
-	// Gatherer is what /metrics shows.
+	// Gatherer is what /metrics shows; nil: there is no /metrics.
 	Gatherer prometheus.Gatherer
 	// RequestTimeout is how long a request may take once its body is here; writing the answer has as long again as a body.
 	RequestTimeout time.Duration
@@ -80,6 +80,17 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Draining tells whether the server has been asked to stop; new work should go elsewhere.
 func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Ready says why the server should get no traffic; nil when it should. It is what /readyz tells.
+func (s *Server) Ready() error {
+	switch {
+	case s.Draining():
+		return errors.New("draining")
+	case s.o.Ready != nil:
+		return s.o.Ready()
+	}
+	return nil
+}
 
 // Close gives the listener back where Run is never called, and cuts the delay of a drain short.
 func (s *Server) Close() error { return s.close() }
@@ -137,25 +148,22 @@ func (s *Server) drain(cause error, server *http.Server) error {
 
 func (s *Server) handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, s.commonHeaders, middleware.CleanPath)
+	r.Use(nameRequests, s.commonHeaders, middleware.CleanPath)
 	r.NotFound(notFound)
-	r.MethodNotAllowed(methodNotAllowed(r))
+	r.MethodNotAllowed(MethodNotAllowed(r))
 	r.Get(api.PathHealthz, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	r.Get(api.PathReadyz, s.readyz)
-	r.Method(http.MethodGet, api.PathMetrics, promhttp.HandlerFor(s.o.Gatherer, promhttp.HandlerOpts{}))
-	s.o.Routes(r)
+	if s.o.Gatherer != nil {
+		r.Method(http.MethodGet, api.PathMetrics, promhttp.HandlerFor(s.o.Gatherer, promhttp.HandlerOpts{}))
+	}
+	if s.o.Routes != nil {
+		s.o.Routes(r)
+	}
 	return r
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	err := error(nil)
-	switch {
-	case s.Draining():
-		err = errors.New("draining")
-	case s.o.Ready != nil:
-		err = s.o.Ready()
-	}
-	if err != nil {
+	if err := s.Ready(); err != nil {
 		WriteError(w, r, api.NewProblem(http.StatusServiceUnavailable, "not-ready", "%v", err), s.o.Log)
 		return
 	}
@@ -177,6 +185,3 @@ func (s *Server) commonHeaders(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// RequestID is the id that the caller sent or that the server gave this request.
-func RequestID(r *http.Request) string { return middleware.GetReqID(r.Context()) }

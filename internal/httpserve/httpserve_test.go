@@ -47,8 +47,17 @@ func run(t *testing.T, change func(*httpserve.Options)) *running {
 	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	r := &running{url: "http://" + s.Addr().String(), client: &http.Client{Transport: &http.Transport{}}, stop: stop, result: make(chan error, 1)}
-	go func() { r.result <- s.Run(ctx) }()
-	t.Cleanup(func() { stop(nil); s.Close(); r.client.CloseIdleConnections() })
+	go func() {
+		defer close(r.result)
+		r.result <- s.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop(nil)
+		s.Close()
+		r.client.CloseIdleConnections()
+		for range r.result { // until it has ended
+		}
+	})
 	return r
 }
 
@@ -195,5 +204,76 @@ func TestBusyAddressIsNamed(t *testing.T) {
 	_, err := httpserve.New(httpserve.Options{Listen: strings.TrimPrefix(r.url, "http://")})
 	if err == nil || !strings.Contains(err.Error(), "listen on") || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("New on a busy address: %v", err)
+	}
+}
+
+// Under /v2 errors have the shape of the Open Inference Protocol.
+func TestErrorsOfV2(t *testing.T) {
+	r := run(t, func(o *httpserve.Options) {
+		o.Routes = func(c chi.Router) {
+			c.Get("/v2/broken", func(w http.ResponseWriter, req *http.Request) {
+				p := api.NewProblem(http.StatusUnauthorized, "unauthorized", "no key")
+				p.RetryAfter, p.Challenge = time.Minute, "Bearer"
+				httpserve.WriteError(w, req, p, slog.New(slog.DiscardHandler))
+			})
+			c.Route("/v2/sub", func(c chi.Router) {
+				c.MethodNotAllowed(httpserve.MethodNotAllowed(c))
+				c.Post("/", func(http.ResponseWriter, *http.Request) {})
+			})
+		}
+	})
+	for _, c := range []struct {
+		path   string
+		status int
+		says   string
+	}{
+		{"/v2/broken", 401, `{"error":"no key"}`},
+		{"/v2//broken", 401, `{"error":"no key"}`},
+		{"/v2/sub", 405, `{"error":"/v2/sub takes POST, not GET"}`},
+		{"/v2", 404, `{"error":"there is nothing at /v2; pictures go to POST /predict"}`},
+		{"/v2.json", 404, `"instance"`},
+	} {
+		resp, body := r.do(t, "GET", c.path)
+		if resp.StatusCode != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d %s, want %d saying %s", c.path, resp.StatusCode, body, c.status, c.says)
+		}
+		if c.status == http.StatusUnauthorized && (resp.Header.Get("WWW-Authenticate") != "Bearer" || resp.Header.Get("Retry-After") != "60") {
+			t.Errorf("%s: headers %v", c.path, resp.Header)
+		}
+		if c.status == http.StatusMethodNotAllowed && resp.Header.Get("Allow") != "POST" {
+			t.Errorf("%s: Allow %q", c.path, resp.Header.Get("Allow"))
+		}
+	}
+}
+
+// A caller whose refused request was read to its end keeps its connection: else each refusal would cost a new one.
+func TestARefusalKeepsTheConnectionWhereItCan(t *testing.T) {
+	r := run(t, func(o *httpserve.Options) {
+		o.Routes = func(c chi.Router) {
+			c.Post("/small", func(w http.ResponseWriter, req *http.Request) {
+				_, err := httpserve.ReadBody(w, req, 10)
+				httpserve.WriteError(w, req, err, slog.New(slog.DiscardHandler))
+			})
+		}
+	})
+	for body, closes := range map[string]bool{strings.Repeat("x", 1<<20): false, strings.Repeat("x", 65<<20): true} {
+		resp, err := r.client.Post(r.url+"/small", "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusRequestEntityTooLarge || resp.Close != closes {
+			t.Errorf("a body of %d bytes: %s, closing %v", len(body), resp.Status, resp.Close)
+		}
+	}
+}
+
+func TestNoMetricsWithoutAGatherer(t *testing.T) {
+	r := run(t, func(o *httpserve.Options) { o.Gatherer, o.Routes = nil, nil })
+	if resp, _ := r.do(t, "GET", "/metrics"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/metrics: %s", resp.Status)
+	}
+	if resp, _ := r.do(t, "GET", "/readyz"); resp.StatusCode != http.StatusOK {
+		t.Errorf("/readyz: %s", resp.Status)
 	}
 }

@@ -2,17 +2,12 @@ package modelserver
 
 import (
 	_ "embed"
-	"net/http"
-)
 
-const pathOpenAPI = "/openapi.json"
+	"resnet-autoscaling/internal/api"
+)
 
 //go:embed openapi.json
 var openAPI []byte
 
 // describe answers GET /openapi.json.
-func describe(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	// A caller that is gone cannot be told anything.
-	_, _ = w.Write(openAPI)
-}
+var describe = api.Describe(openAPI)

@@ -68,7 +68,7 @@ func New(o Options) (*Service, error) {
 // routes are all that is served beside the probes and /metrics.
 func (s *Service) routes(r chi.Router) {
 	r.Post(api.PathPredict, s.predict)
-	r.Get(pathOpenAPI, describe)
+	r.Get(api.PathOpenAPI, describe)
 	s.mountV2(r)
 }
 

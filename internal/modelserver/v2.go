@@ -1,15 +1,11 @@
 package modelserver
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/command"
@@ -37,12 +33,12 @@ func (s *Service) mountV2(r chi.Router) {
 	for _, l := range s.o.Labels {
 		p.model.Labels = append(p.model.Labels, l.Name)
 	}
-	r.Route("/v2", p.routes)
+	r.Route(api.PathV2, p.routes)
 }
 
 func (p *protocol) routes(r chi.Router) {
 	r.NotFound(p.notFound)
-	r.MethodNotAllowed(p.methodNotAllowed(r))
+	r.MethodNotAllowed(httpserve.MethodNotAllowed(r))
 	r.Get("/", p.server)
 	r.Get("/health/live", p.live)
 	r.Get("/health/ready", p.serverReady)
@@ -60,7 +56,7 @@ func (p *protocol) routes(r chi.Router) {
 func (p *protocol) ofModel(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := p.checkModel(r); err != nil {
-			p.writeError(w, r, err)
+			httpserve.WriteError(w, r, err, p.o.Log)
 			return
 		}
 		next(w, r)
@@ -81,20 +77,11 @@ func (p *protocol) checkModel(r *http.Request) error {
 }
 
 func (p *protocol) server(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, oip.Server{Name: "resnet-autoscaling model-server", Version: command.Version(), Extensions: oip.Extensions})
+	httpserve.WriteJSON(w, http.StatusOK, oip.Server{Name: "resnet-autoscaling model-server", Version: command.Version(), Extensions: oip.Extensions})
 }
 
 func (p *protocol) live(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
-		Live bool `json:"live"`
-	}{true})
-}
-
-// readiness is the answer to the question whether a server or a model is ready.
-type readiness struct {
-	Name  string `json:"name,omitempty"`
-	Ready bool   `json:"ready"`
-	Error string `json:"error,omitempty"`
+	httpserve.WriteJSON(w, http.StatusOK, oip.Live{Live: true})
 }
 
 func (p *protocol) serverReady(w http.ResponseWriter, _ *http.Request) { p.writeReadiness(w, "") }
@@ -103,30 +90,26 @@ func (p *protocol) modelReady(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *protocol) writeReadiness(w http.ResponseWriter, name string) {
-	err := p.ready()
-	if p.Service.server.Draining() {
-		err = errors.New("draining")
-	}
-	if err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, readiness{Name: name, Error: err.Error()})
+	if err := p.Service.server.Ready(); err != nil {
+		httpserve.WriteJSON(w, http.StatusServiceUnavailable, oip.Ready{Name: name, Error: err.Error()})
 		return
 	}
-	writeJSON(w, http.StatusOK, readiness{Name: name, Ready: true})
+	httpserve.WriteJSON(w, http.StatusOK, oip.Ready{Name: name, Ready: true})
 }
 
 func (p *protocol) metadata(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, p.model.Metadata())
+	httpserve.WriteJSON(w, http.StatusOK, p.model.Metadata())
 }
 
 func (p *protocol) config(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, p.model.Config(p.o.Slots, p.o.Spec.Labels))
+	httpserve.WriteJSON(w, http.StatusOK, p.model.Config(p.o.Slots, p.o.Spec.Labels))
 }
 
 func (p *protocol) stats(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	s := p.tally.Statistics(p.model.Name, p.model.Version)
 	p.mu.Unlock()
-	writeJSON(w, http.StatusOK, struct {
+	httpserve.WriteJSON(w, http.StatusOK, struct {
 		Models []oip.Statistics `json:"model_stats"`
 	}{[]oip.Statistics{s}})
 }
@@ -137,51 +120,10 @@ var elsewhere = regexp.MustCompile(
 
 func (p *protocol) notFound(w http.ResponseWriter, r *http.Request) {
 	if elsewhere.MatchString(r.URL.Path) {
-		p.writeError(w, r, api.NewProblem(http.StatusNotImplemented, "unsupported",
-			"%s belongs to an extension that is not supported; supported are %s", r.URL.Path, strings.Join(oip.Extensions, ", ")))
+		httpserve.WriteError(w, r, api.NewProblem(http.StatusNotImplemented, "unsupported",
+			"%s belongs to an extension that is not supported; supported are %s", r.URL.Path, strings.Join(oip.Extensions, ", ")), p.o.Log)
 		return
 	}
-	p.writeError(w, r, api.NewProblem(http.StatusNotFound, "not-found", "there is nothing at %s; inference is POST /v2/models/%s/infer",
-		r.URL.Path, p.model.Name))
-}
-
-func (p *protocol) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var allow []string
-		for _, m := range []string{http.MethodGet, http.MethodPost} {
-			if routes.Match(chi.NewRouteContext(), m, chi.RouteContext(r.Context()).RoutePath) {
-				allow = append(allow, m)
-			}
-		}
-		problem := api.NewProblem(http.StatusMethodNotAllowed, "method-not-allowed", "%s takes %s, not %s", r.URL.Path, strings.Join(allow, ", "), r.Method)
-		problem.Allow = allow
-		p.writeError(w, r, problem)
-	}
-}
-
-// writeError answers with err in the protocol's shape. What is not a problem of the caller's is in the log, under the request's id.
-func (p *protocol) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	var problem *api.Problem
-	if !errors.As(err, &problem) {
-		id := httpserve.RequestID(r)
-		p.o.Log.Error("request failed", "request", id, "path", r.URL.Path, "error", err)
-		problem = api.NewProblem(http.StatusInternalServerError, "internal-error", "the server failed on this request; it is in its log as request %s", id)
-	}
-	h := w.Header()
-	if problem.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((problem.RetryAfter+time.Second-1)/time.Second)))
-	}
-	if len(problem.Allow) > 0 {
-		h.Set("Allow", strings.Join(problem.Allow, ", "))
-	}
-	writeJSON(w, problem.Status, struct {
-		Error string `json:"error"`
-	}{problem.Detail})
-}
-
-func writeJSON(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// The status is out: a caller that does not take the body has nothing left to be told.
-	_ = json.NewEncoder(w).Encode(body)
+	httpserve.WriteError(w, r, api.NewProblem(http.StatusNotFound, "not-found", "there is nothing at %s; inference is POST /v2/models/%s/infer",
+		r.URL.Path, p.model.Name), p.o.Log)
 }

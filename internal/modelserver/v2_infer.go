@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/oip"
 	"resnet-autoscaling/internal/picture"
 )
@@ -30,7 +31,7 @@ func (p *protocol) postInfer(w http.ResponseWriter, r *http.Request) {
 	p.metrics.observe(stageTotal, took)
 	p.count(a, took, err == nil)
 	if err != nil {
-		p.writeError(w, r, err)
+		httpserve.WriteError(w, r, err, p.o.Log)
 		return
 	}
 	h := w.Header()

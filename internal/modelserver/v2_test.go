@@ -94,7 +94,7 @@ type answerV2 struct {
 
 func (d *described) infer(t *testing.T, body []byte, headers ...string) (*http.Response, answerV2, []byte) {
 	t.Helper()
-	resp, got := d.do(t, "POST", infer, body, headers...)
+	resp, got := d.Do(t, "POST", infer, body, headers...)
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", resp.StatusCode, got)
 	}
@@ -134,7 +134,7 @@ func TestV2Describes(t *testing.T) {
 		{"/v2/models/resnet18/versions/1/stats", `"batch_stats":[]`},
 		{"/v2/models/stats", `{"model_stats":[{"name":"resnet18"`},
 	} {
-		resp, body := d.do(t, "GET", c.path, nil)
+		resp, body := d.Do(t, "GET", c.path, nil)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" || !strings.Contains(string(body), c.want) {
 			t.Errorf("%s: %d %s, want %s", c.path, resp.StatusCode, body, c.want)
 		}
@@ -147,7 +147,7 @@ func TestV2InfersTheSameInEveryForm(t *testing.T) {
 	picture := jpegOf(t, ball())
 	head, body := ofFiles("", picture)
 	fileHead, file := ofFiles(`"parameters":{"binary_data_output":true},`, picture)
-	_, predicted := d.do(t, "POST", "/predict?top_k=1", picture, "Content-Type", "image/jpeg")
+	_, predicted := d.Do(t, "POST", "/predict?top_k=1", picture, "Content-Type", "image/jpeg")
 	var want api.PredictResponse
 	if err := json.Unmarshal(predicted, &want); err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestV2Batch(t *testing.T) {
 			t.Errorf("%s is %s, want %s", metric, got, want)
 		}
 	}
-	_, stats := d.do(t, "GET", "/v2/models/stats", nil)
+	_, stats := d.Do(t, "GET", "/v2/models/stats", nil)
 	for _, want := range []string{`"inference_count":4,"execution_count":3`, `"success":{"count":3,`, `"fail":{"count":0,"ns":0}`, `{"batch_size":1,"compute_input":{"count":2`, `{"batch_size":2,`} {
 		if !strings.Contains(string(stats), want) {
 			t.Errorf("%s\nhas no %s", stats, want)
@@ -286,7 +286,7 @@ func TestV2Refuses(t *testing.T) {
 		{"impatient parameter", "POST", infer, ofImages(`"parameters":{"timeout":1000},`, good), kindJSON, 504, "within 1ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resp, body := d.do(t, c.method, c.path, c.body, c.headers...)
+			resp, body := d.Do(t, c.method, c.path, c.body, c.headers...)
 			var got map[string]string
 			if err := json.Unmarshal(body, &got); err != nil || len(got) != 1 || resp.Header.Get("Content-Type") != "application/json" {
 				t.Fatalf("%d %v %s: %v", resp.StatusCode, resp.Header, body, err)
@@ -382,7 +382,7 @@ func TestV2FullAndDraining(t *testing.T) {
 	d := describe(t, s)
 	picture := jpegOf(t, ball())
 	statuses := s.fill(t, slot, infer, "application/json", ofImages("", picture))
-	resp, body := d.do(t, "POST", infer, ofImages("", picture), kindJSON...)
+	resp, body := d.Do(t, "POST", infer, ofImages("", picture), kindJSON...)
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "1" || !strings.Contains(string(body), `{"error":"2 requests`) {
 		t.Errorf("%d %v %s, want a 503 with Retry-After", resp.StatusCode, resp.Header, body)
 	}
@@ -418,7 +418,7 @@ func TestV2NotReadyBeforeTheCapacityIsKnown(t *testing.T) {
 	<-slot.entered // the first picture of the calibration, and there it stays
 	d := describe(t, &server{url: "http://" + service.Addr().String()})
 	checkNotReady(t, d, "measuring")
-	if resp, _ := d.do(t, "GET", "/v2/health/live", nil); resp.StatusCode != http.StatusOK {
+	if resp, _ := d.Do(t, "GET", "/v2/health/live", nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("not alive: %d", resp.StatusCode)
 	}
 }
@@ -427,9 +427,9 @@ func TestV2NotReadyBeforeTheCapacityIsKnown(t *testing.T) {
 func checkNotReady(t *testing.T, d *described, why string) {
 	t.Helper()
 	for path, name := range map[string]string{"/v2/health/ready": "", "/v2/models/resnet18/ready": `"name":"resnet18",`} {
-		resp, body := d.do(t, "GET", path, nil)
+		resp, body := d.Do(t, "GET", path, nil)
 		for resp.StatusCode == http.StatusOK { // the stop has not reached the server yet
-			resp, body = d.do(t, "GET", path, nil)
+			resp, body = d.Do(t, "GET", path, nil)
 		}
 		if want := "{" + name + `"ready":false,"error":"` + why; resp.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(string(body), want) {
 			t.Errorf("%s: %d %s, want %s", path, resp.StatusCode, body, want)
@@ -443,7 +443,7 @@ func TestV2NotFinite(t *testing.T) {
 	slot.logits[3] = float32(math.NaN())
 	d := describe(t, s)
 	go func() { <-slot.entered; slot.pass <- struct{}{} }()
-	resp, body := d.do(t, "POST", infer, ofImages("", jpegOf(t, ball())), kindJSON...)
+	resp, body := d.Do(t, "POST", infer, ofImages("", jpegOf(t, ball())), kindJSON...)
 	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(string(body), "in its log as request "+resp.Header.Get(api.HeaderRequestID)) {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}

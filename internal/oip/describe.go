@@ -12,6 +12,18 @@ type Server struct {
 	Extensions []string `json:"extensions"`
 }
 
+// Live answers the question whether the server is alive.
+type Live struct {
+	Live bool `json:"live"`
+}
+
+// Ready answers the question whether the server, or the model of a name, may get requests, and why not.
+type Ready struct {
+	Name  string `json:"name,omitempty"`
+	Ready bool   `json:"ready"`
+	Error string `json:"error,omitempty"`
+}
+
 // Metadata describes the model.
 type Metadata struct {
 	Name     string           `json:"name"`
