@@ -334,3 +334,38 @@ func TestBodiesAreNotMixedUp(t *testing.T) {
 	clients.Wait()
 	testkit.Eventually(t, "nothing is held", func() bool { return status(t, url).Queue.HeldBytes == 0 })
 }
+
+// Forty callers that promise ten times the memory there is, and drip it, take it from nobody.
+func TestPromisesHoldNoMemory(t *testing.T) {
+	url := dispatch(t, func(o *dispatcher.Options) { o.MaxBody, o.MaxHeldBytes = 1<<20, 4<<20 }, replica(t, echo))
+	address := strings.TrimPrefix(url, "http://")
+	for range 40 {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000\r\n\r\ndrip", api.PathPredict)
+	}
+	testkit.Eventually(t, "each holds a little", func() bool { return status(t, url).Queue.HeldBytes == 40*16<<10 })
+	body := strings.Repeat("x", 1<<20)
+	if code, got := post(t, url, body); code != http.StatusOK || got != body {
+		t.Errorf("answered %d, and %d bytes", code, len(got))
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	url := dispatch(t, func(o *dispatcher.Options) { o.MaxBody, o.MaxHeldBytes = 1<<20, 2<<20 }, replica(t, func(http.ResponseWriter, *http.Request) { <-release }))
+	var held sync.WaitGroup
+	held.Go(func() { post(t, url, strings.Repeat("x", 1<<20)) })
+	testkit.Eventually(t, "one is held", func() bool { return status(t, url).Queue.HeldBytes == 1<<20 })
+	held.Go(func() { post(t, url, strings.Repeat("x", 600<<10)) })
+	testkit.Eventually(t, "two are held", func() bool { return status(t, url).Queue.HeldBytes == 1<<20+600<<10 })
+	if code, body := post(t, url, strings.Repeat("x", 1<<20)); code != http.StatusServiceUnavailable || !strings.Contains(body, "memory") {
+		t.Errorf("%d %.200s, want a 503: there is no memory for it", code, body)
+	}
+	close(release)
+	held.Wait()
+	testkit.Eventually(t, "nothing is held", func() bool { return status(t, url).Queue.HeldBytes == 0 })
+}

@@ -35,30 +35,66 @@ func (q *queue) unhold(client string, bytes int64) {
 	}
 }
 
+// unproven is how much is reserved for a body before that much of it is here: else callers that promise much and send nothing would
+// take the memory from all others.
+const unproven = 16 << 10
+
 // readBody holds a request's whole body, so that it can be sent again; what all of them may hold is bounded.
 func (s *Service) readBody(w http.ResponseWriter, r *http.Request, client string) (body *held, err error) {
 	size := r.ContentLength
 	if size < 0 || size > s.o.MaxBody {
 		size = s.o.MaxBody
 	}
-	if err := s.queue.hold(client, size); err != nil {
+	in := &reserving{ReadCloser: r.Body, queue: s.queue, client: client, reserved: min(size, unproven), size: size}
+	if err := s.queue.hold(client, in.reserved); err != nil {
 		httpserve.ReadOn(w, r)
 		return nil, err
 	}
+	r.Body = in
 	memory := memories.Get().(*[]byte)
 	bytes, err := httpserve.ReadBodyInto(w, r, *memory, s.o.MaxBody)
 	if err != nil {
-		s.queue.unhold(client, size)
+		s.queue.unhold(client, in.reserved)
 		memories.Put(memory)
+		if in.refused {
+			httpserve.ReadOn(w, r)
+			return nil, errHeldBytes
+		}
 		return nil, err
 	}
-	if spare := size - int64(len(bytes)); spare > 0 {
+	if spare := in.reserved - int64(len(bytes)); spare > 0 {
 		s.queue.unhold(client, spare)
 	}
 	*memory = bytes
 	body = &held{memory: memory, free: func() { s.queue.unhold(client, int64(len(bytes))) }}
 	body.users.Store(1)
 	return body, nil
+}
+
+// reserving reserves memory for all of a body once a first part of it is here.
+type reserving struct {
+	io.ReadCloser
+	queue          *queue
+	client         string
+	read           int64
+	reserved, size int64
+	refused        bool
+}
+
+func (b *reserving) Read(p []byte) (int, error) {
+	if b.read == b.reserved && b.reserved < b.size {
+		if b.queue.hold(b.client, b.size-b.reserved) != nil {
+			b.refused = true
+			return 0, errHeldBytes
+		}
+		b.reserved = b.size
+	}
+	if b.reserved < b.size {
+		p = p[:min(int64(len(p)), b.reserved-b.read)]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	return n, err
 }
 
 // memories are bodies' memory, used again.

@@ -18,6 +18,12 @@ const (
 	readOnBytes = 64 << 20
 )
 
+// How much memory a caller gets at once: what a header promises costs nothing, and one that drips its body costs little.
+const (
+	unproven = 16 << 10  // before it has sent that much
+	usual    = 256 << 10 // then, if it says that it sends that much
+)
+
 // ReadBody reads a request's whole body, at most limit bytes. Errors are *api.Problem: 413 too large, 408 too slow, 400 cut short.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	return ReadBodyInto(w, r, nil, limit)
@@ -29,9 +35,7 @@ func ReadBodyInto(w http.ResponseWriter, r *http.Request, buffer []byte, limit i
 		ReadOn(w, r)
 		return nil, tooLarge(limit)
 	}
-	// No more memory for a caller than it has sent or most send: what a header promises costs nothing.
-	const usual = 256 << 10
-	body := slices.Grow(buffer[:0], int(min(max(r.ContentLength, 512), usual))+1)
+	body := slices.Grow(buffer[:0], int(min(max(r.ContentLength, 512), unproven))+1)
 	for limited := io.LimitReader(r.Body, limit+1); ; {
 		n, err := limited.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -44,7 +48,7 @@ func ReadBodyInto(w http.ResponseWriter, r *http.Request, buffer []byte, limit i
 		case err != nil:
 			return nil, BodyProblem(err)
 		case len(body) == cap(body):
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, max(len(body), int(min(r.ContentLength+1, usual))-len(body)))
 		}
 	}
 }
