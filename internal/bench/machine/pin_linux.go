@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"errors"
@@ -12,27 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinLoad keeps this process on the last core that it may use, and leaves the first one to the servers.
-func pinLoad() (cores, error) {
+// PinLoad keeps this process on the last core that it may use, and leaves the first one to the servers.
+func PinLoad() (Cores, error) {
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return cores{}, fmt.Errorf("which cores may be used: %w", err)
+		return Cores{}, fmt.Errorf("which cores may be used: %w", err)
 	}
-	c := cores{server: -1}
+	c := Cores{Server: -1}
 	for core := range len(may) * strconv.IntSize {
 		if !may.IsSet(core) {
 			continue
 		}
-		if c.server < 0 {
-			c.server = core
+		if c.Server < 0 {
+			c.Server = core
 		}
-		c.load = core
+		c.Load = core
 	}
 	if may.Count() < 2 {
-		return cores{}, errors.New("two cores are needed, one for the servers and one for the load: only one may be used here")
+		return Cores{}, errors.New("two cores are needed, one for the servers and one for the load: only one may be used here")
 	}
 	runtime.GOMAXPROCS(1)
-	return c, pinThreads(c.load)
+	return c, pinThreads(c.Load)
 }
 
 // pinThreads moves every thread; one that is born meanwhile takes after its parent, so the second time finds it pinned.
@@ -57,8 +57,8 @@ func pinThreads(core int) error {
 	return nil
 }
 
-// busy is how long a core has worked since the machine's start, for whomever.
-func busy(core int) time.Duration {
+// Busy is how long a core has worked since the machine's start, for whomever.
+func Busy(core int) time.Duration {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0
