@@ -14,6 +14,16 @@ import (
 
 // PinLoad keeps this process on the last core that it may use, and leaves the first one to the servers.
 func PinLoad() (Cores, error) {
+	c, err := TwoCores()
+	if err != nil {
+		return c, err
+	}
+	runtime.GOMAXPROCS(1)
+	return c, pinThreads(c.Load)
+}
+
+// TwoCores are the first and the last core that this process may use.
+func TwoCores() (Cores, error) {
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
 		return Cores{}, fmt.Errorf("which cores may be used: %w", err)
@@ -31,8 +41,7 @@ func PinLoad() (Cores, error) {
 	if may.Count() < 2 {
 		return Cores{}, errors.New("two cores are needed, one for the servers and one for the load: only one may be used here")
 	}
-	runtime.GOMAXPROCS(1)
-	return c, pinThreads(c.Load)
+	return c, nil
 }
 
 // pinThreads moves every thread; one that is born meanwhile takes after its parent, so the second time finds it pinned.
@@ -58,23 +67,36 @@ func pinThreads(core int) error {
 }
 
 // Busy is how long a core has worked since the machine's start, for whomever.
-func Busy(core int) time.Duration {
+func Busy(core int) time.Duration { return busy(fmt.Sprintf("cpu%d", core)) }
+
+// Others is how long all cores have worked for others than this process and its children that have ended.
+func Others() time.Duration {
+	used := busy("cpu")
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var own unix.Rusage
+		if unix.Getrusage(who, &own) == nil {
+			used -= time.Duration(own.Utime.Nano() + own.Stime.Nano())
+		}
+	}
+	return used
+}
+
+// busy is what a line of /proc/stat has counted, less what it calls idle.
+func busy(line string) (sum time.Duration) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 9 || fields[0] != fmt.Sprintf("cpu%d", core) {
+	for l := range strings.Lines(string(text)) {
+		fields := strings.Fields(l)
+		if len(fields) < 9 || fields[0] != line {
 			continue
 		}
-		var sum time.Duration
 		for i, field := range fields[1:9] { // user nice system idle iowait irq softirq steal: proc_stat(5)
 			if n, err := strconv.ParseInt(field, 10, 64); err == nil && i != 3 && i != 4 {
 				sum += time.Duration(n) * tick
 			}
 		}
-		return sum
 	}
-	return 0
+	return sum
 }

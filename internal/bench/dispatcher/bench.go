@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"resnet-autoscaling/internal/bench/machine"
+	"resnet-autoscaling/internal/bench/stage"
+	"resnet-autoscaling/internal/command"
+)
+
+// pictureSize is the size of the pictures that are sent: what a photograph of a web page has.
+const pictureSize = 100_000
+
+// bench is all that a case needs.
+type bench struct {
+	stage       *stage.Stage
+	cores       machine.Cores
+	dir         string // for configurations, logs and what proxies put on disk
+	self        string // this program, which also is the stub
+	programs    map[family]string
+	unavailable []string
+	replica     string
+	picture     []byte
+	rounds      int
+	short       bool
+	out         io.Writer
+}
+
+func (f *measureFlags) bench(ctx context.Context, out io.Writer) (*bench, error) {
+	b := &bench{rounds: f.Rounds, short: f.Short, out: out}
+	dispatcher := f.Dispatcher
+	if dispatcher == "" {
+		dispatcher = filepath.Join(f.Root, "bin/dispatcher")
+	}
+	if _, err := os.Stat(dispatcher); err != nil {
+		return nil, command.Check(false, "--dispatcher", dispatcher, "is not there: make build makes it")
+	}
+	original, err := os.ReadFile(filepath.Join(f.Root, "images/astronaut.jpg"))
+	if err != nil {
+		return nil, command.Check(false, "--root", f.Root, "must be the repository: "+err.Error())
+	}
+	b.picture = padded(original, pictureSize)
+	if b.cores, err = machine.TwoCores(); err != nil {
+		return nil, err
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if b.dir, err = os.MkdirTemp("", "bench-dispatcher-"); err != nil {
+		return nil, err
+	}
+	if b.replica, err = buildReplica(ctx, f.Root, b.dir); err != nil {
+		return nil, err
+	}
+	b.find(ctx, dispatcher, f.Root)
+	return b, nil
+}
+
+// padded is a JPEG made larger by comments behind its first two bytes.
+func padded(jpeg []byte, size int) []byte {
+	const marker, most = 4, 0xFFFF // a comment's length counts itself, not the marker's first two bytes
+	var comments []byte
+	for missing := size - len(jpeg); missing > marker; missing = size - len(jpeg) - len(comments) {
+		text := min(missing-marker, most-2)
+		comments = append(comments, 0xFF, 0xFE)
+		comments = binary.BigEndian.AppendUint16(comments, uint16(text+2))
+		comments = append(comments, bytes.Repeat([]byte{' '}, text)...)
+	}
+	return append(append(append([]byte{}, jpeg[:2]...), comments...), jpeg[2:]...)
+}
+
+// buildReplica builds the stand-in for a model server from its source, so that it is the one that the tests use.
+func buildReplica(ctx context.Context, root, dir string) (string, error) {
+	program := filepath.Join(dir, "replica")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./internal/testkit/replica")
+	build.Dir = root
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build internal/testkit/replica: %w: %s", err, stage.LastLine(string(said)))
+	}
+	return program, nil
+}
+
+// lasts is how long something is measured: in a short run, only for seconds.
+func (b *bench) lasts(whole, short time.Duration) time.Duration {
+	if b.short {
+		return short
+	}
+	return whole
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
+
+// inRounds calls measure for each contender, in turn, as often as there are rounds. Each round begins with another one, so that no one
+// always follows the same.
+func (b *bench) inRounds(ctx context.Context, all []contender, measure func(round int, c contender) error) error {
+	for round := range b.rounds {
+		for i := range all {
+			c := all[(round+i)%len(all)]
+			if err := measure(round, c); err != nil {
+				return fmt.Errorf("%s: %w", c.title, err)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// environment is all that a child inherits.
+func environment(more ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=C.UTF-8"}, more...)
+}
