@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"resnet-autoscaling/internal/bench/machine"
@@ -29,6 +31,7 @@ type bench struct {
 	unavailable []string
 	replica     string
 	picture     []byte
+	small       []byte // the same without padding, where many proxies are loaded at once
 	rounds      int
 	short       bool
 	out         io.Writer
@@ -43,11 +46,11 @@ func (f *measureFlags) bench(ctx context.Context, out io.Writer) (*bench, error)
 	if _, err := os.Stat(dispatcher); err != nil {
 		return nil, command.Check(false, "--dispatcher", dispatcher, "is not there: make build makes it")
 	}
-	original, err := os.ReadFile(filepath.Join(f.Root, "images/astronaut.jpg"))
+	small, err := os.ReadFile(filepath.Join(f.Root, "images/church-st-peter.jpg"))
 	if err != nil {
 		return nil, command.Check(false, "--root", f.Root, "must be the repository: "+err.Error())
 	}
-	b.picture = padded(original, pictureSize)
+	b.small, b.picture = small, padded(small, pictureSize)
 	if b.cores, err = machine.TwoCores(); err != nil {
 		return nil, err
 	}
@@ -98,20 +101,40 @@ func (b *bench) lasts(whole, short time.Duration) time.Duration {
 
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
-// inRounds calls measure for each contender, in turn, as often as there are rounds. Each round begins with another one, so that no one
-// always follows the same.
-func (b *bench) inRounds(ctx context.Context, all []contender, measure func(round int, c contender) error) error {
+// inRounds calls measure for each contender, in turn, as often as there are rounds, and returns those that could be measured. Each round
+// begins with another one, so that no one always follows the same. A peer that fails is out, and the section says why; ours may not.
+func (b *bench) inRounds(ctx context.Context, s *section, all []contender, measure func(round int, c contender) error) ([]contender, error) {
 	for round := range b.rounds {
-		for i := range all {
-			c := all[(round+i)%len(all)]
-			if err := measure(round, c); err != nil {
-				return fmt.Errorf("%s: %w", c.title, err)
-			}
+		for _, c := range turned(all, round) {
+			err := measure(round, c)
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return nil, ctx.Err()
 			}
+			if err == nil {
+				continue
+			}
+			if err := b.drop(s, c, err); err != nil {
+				return nil, err
+			}
+			all = slices.DeleteFunc(slices.Clone(all), func(other contender) bool { return other == c })
 		}
 	}
+	return all, nil
+}
+
+// turned is a list that begins with another one each round.
+func turned(all []contender, round int) []contender {
+	first := round % len(all)
+	return slices.Concat(all[first:], all[:first])
+}
+
+// drop notes why a peer is not measured. Without ours there is nothing to measure.
+func (b *bench) drop(s *section, c contender, why error) error {
+	if c.family == ours || c.family == none {
+		return fmt.Errorf("%s: %w", c.title, why)
+	}
+	b.say("  %s: not measured: %v", c.title, why)
+	s.note("%s was not measured: %s.", c.title, strings.ReplaceAll(why.Error(), b.dir+"/", ""))
 	return nil
 }
 

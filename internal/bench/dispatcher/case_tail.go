@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"resnet-autoscaling/internal/bench/figures"
@@ -11,7 +12,7 @@ import (
 
 const (
 	fleetSize    = 8
-	tailLoad     = 0.8    // of what all replicas together can serve
+	tailLoad     = 0.8    // of what all replicas together serve
 	tailRequests = 20_000 // at least, over all rounds
 	callerWaits  = 10 * time.Second
 	// noise is what two equals may differ by here: the p99 of several thousand requests that wait for each other.
@@ -20,7 +21,7 @@ const (
 
 // oneSlow is the tail with one replica slower than the rest.
 func (b *bench) oneSlow(ctx context.Context, s *section) error {
-	runs, err := b.tails(ctx, oneSlower(equals(usual, fleetSize), 4), dispatcher, nginxRoundRobin, nginxSetsAside, nginxLeast, haproxyLeast, haproxyQueue, envoyLeast)
+	runs, err := b.tails(ctx, s, oneSlower(equals(usual, fleetSize), 4), dispatcher, nginxRoundRobin, nginxSetsAside, nginxLeast, haproxyLeast, haproxyQueue, envoyLeast)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (b *bench) oneSlow(ctx context.Context, s *section) error {
 
 // allEqual is the tail with equal replicas.
 func (b *bench) allEqual(ctx context.Context, s *section) error {
-	runs, err := b.tails(ctx, equals(usual, fleetSize), dispatcher, nginxRoundRobin, nginxLeast, haproxyLeast, haproxyQueue, envoyLeast)
+	runs, err := b.tails(ctx, s, equals(usual, fleetSize), dispatcher, nginxRoundRobin, nginxLeast, haproxyLeast, haproxyQueue, envoyLeast)
 	if err != nil {
 		return err
 	}
@@ -59,18 +60,22 @@ type tailRuns struct {
 }
 
 // tails loads each contender at the same share of a fleet's capacity.
-func (b *bench) tails(ctx context.Context, kinds []kind, all ...contender) (runs tailRuns, err error) {
+func (b *bench) tails(ctx context.Context, s *section, kinds []kind, all ...contender) (runs tailRuns, err error) {
 	f, err := b.fleet(ctx, kinds)
 	if err != nil {
 		return runs, err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
+	capacity, err := f.measured(ctx, b.picture)
+	if err != nil {
+		return runs, err
+	}
 	runs = tailRuns{
-		contenders: b.available(all...), rate: tailLoad * f.capacity(), rounds: map[string][]outcomes{},
+		contenders: b.available(all...), rate: tailLoad * capacity, rounds: map[string][]outcomes{},
 	}
 	seconds := b.lasts(time.Duration(tailRequests/runs.rate/float64(b.rounds)*float64(time.Second))+time.Second, 4*time.Second)
-	err = b.inRounds(ctx, runs.contenders, func(round int, c contender) error {
-		all, err := b.through(ctx, c, role{replicas: f.hosts, workers: 2, retry: true}, traffic{
+	runs.contenders, err = b.inRounds(ctx, s, runs.contenders, func(round int, c contender) error {
+		all, err := b.through(ctx, c, role{replicas: f.hosts, workers: 2, caller: callerWaits, retry: true}, traffic{
 			profile: constant(runs.rate, seconds), seed: uint64(round), timeout: callerWaits, picture: b.picture,
 		})
 		if err != nil {
@@ -99,6 +104,9 @@ func (b *bench) through(ctx context.Context, c contender, r role, t traffic) (al
 	if err := t.warmUp(ctx); err != nil {
 		return nil, err
 	}
+	if t.begun != nil {
+		t.begun()
+	}
 	return t.run(ctx)
 }
 
@@ -109,35 +117,32 @@ func (t traffic) warmUp(ctx context.Context) error {
 	return err
 }
 
-// pooled are all requests of a contender.
-func (t tailRuns) pooled(c contender) (all outcomes) {
-	for _, round := range t.rounds[c.name] {
-		all = append(all, round...)
+// pooled are the requests of all rounds.
+func pooled(rounds []outcomes) outcomes { return slices.Concat(rounds...) }
+
+// each is a quantile of every round.
+func each(rounds []outcomes, share float64) (list []float64) {
+	for _, round := range rounds {
+		list = append(list, round.quantile(share))
 	}
-	return all
+	return list
 }
 
-func (t tailRuns) p99(c contender) float64 { return t.pooled(c).quantile(0.99) }
+func (t tailRuns) p99(c contender) float64 { return pooled(t.rounds[c.name]).quantile(0.99) }
 
 // against is how many times as long the slowest 1 % take with another one as with ours, from the same rounds.
 func (t tailRuns) against(c contender) float64 {
-	each := func(c contender) (list []float64) {
-		for _, round := range t.rounds[c.name] {
-			list = append(list, round.quantile(0.99))
-		}
-		return list
-	}
-	return figures.Median(figures.Ratios(each(c), each(dispatcher)))
+	return figures.Median(figures.Ratios(each(t.rounds[c.name], 0.99), each(t.rounds[dispatcher.name], 0.99)))
 }
 
 func (s *section) tellTails(runs tailRuns) {
 	s.table = [][]string{{"proxy", "requests", "success", "p50", "p90", "p99", "p99.9", "its p99 is"}}
 	for _, c := range runs.contenders {
-		all := runs.pooled(c)
+		all := pooled(runs.rounds[c.name])
 		s.table = append(s.table, []string{
-			c.title, fmt.Sprint(len(all)), percent(all.success()), latency(all.quantile(0.5)), latency(all.quantile(0.9)), latency(all.quantile(0.99)),
-			latency(all.quantile(0.999)), times(runs.against(c)) + " ours",
+			c.title, fmt.Sprint(len(all)), percent(all.success()), latency(all.quantile(0.5)), latency(all.quantile(0.9)), latency(all.quantile(0.99)), latency(all.quantile(0.999)),
+			times(runs.against(c)) + " ours",
 		})
 	}
-	s.note("%.0f requests/s, 80 %% of what all replicas can serve; the tester itself was late by %s at its p99.", runs.rate, latency(runs.pooled(dispatcher).lag(0.99)))
+	s.note("%.0f requests/s, 80 %% of what all replicas were seen to serve when asked directly; the tester itself was late by %s at its p99.", runs.rate, latency(pooled(runs.rounds[dispatcher.name]).lag(0.99)))
 }

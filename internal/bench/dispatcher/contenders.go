@@ -14,6 +14,7 @@ import (
 type family string
 
 const (
+	none    family = "" // the replicas themselves
 	ours    family = "dispatcher"
 	nginx   family = "nginx"
 	haproxy family = "haproxy"
@@ -46,6 +47,7 @@ var (
 	nginxRoundRobin = contender{name: "nginx-rr", title: "nginx, round robin", family: nginx, settings: settings{BodyBuffer: "1m", Fails: neverAside}}
 	nginxSetsAside  = contender{name: "nginx-aside", title: "nginx, round robin, max_fails 1", family: nginx, settings: settings{BodyBuffer: "1m"}}
 	nginxLeast      = contender{name: "nginx-least", title: "nginx, least_conn", family: nginx, settings: settings{Balance: "least_conn;", BodyBuffer: "1m", Fails: neverAside}}
+	nginxTries      = contender{name: "nginx-tries", title: "nginx, least_conn", family: nginx, settings: settings{Balance: "least_conn;", BodyBuffer: "1m", Fails: "max_fails=3 fail_timeout=10s"}}
 	nginxUnbuffered = contender{name: "nginx-unbuffered", title: "nginx, unbuffered", family: nginx, settings: settings{Balance: "least_conn;", Unbuffered: true}}
 	nginxPassing    = contender{name: "nginx-passing", title: "nginx, unbuffered, 1 MB at a time", family: nginx, settings: settings{Balance: "least_conn;", Unbuffered: true, BodyBuffer: "1m"}}
 	nginxDefault    = contender{name: "nginx-default", title: "nginx, default buffering", family: nginx, settings: settings{Balance: "least_conn;"}}

@@ -24,9 +24,11 @@ type traffic struct {
 	urls    []string // each request goes to the next one
 	profile string
 	seed    uint64
+	even    bool          // evenly spaced, and not as independent users would come
 	timeout time.Duration // how long a caller waits
 	tell    bool          // the caller says so, in X-Request-Timeout-Ms
 	picture []byte
+	begun   func()       // is called when requests begin to leave; nil: nobody is
 	answer  func(answer) // is told every answer, from any goroutine; nil: nobody is
 }
 
@@ -52,11 +54,15 @@ func (t traffic) follow(ctx context.Context, profile pace.Profile) (all outcomes
 	if err != nil {
 		return nil, err
 	}
+	spacing := pace.Poisson(t.seed)
+	if t.even {
+		spacing = pace.Even()
+	}
 	client := loadtest.NewClient(mostInFlight)
 	defer client.CloseIdleConnections()
 	client.Transport = &caller{traffic: t, next: client.Transport}
 	test, err := loadtest.New(loadtest.Options{
-		Where: loadtest.Where{Said: first, Client: client}, Profile: profile, Spacing: pace.Poisson(t.seed), Timeout: t.timeout, MaxInFlight: mostInFlight,
+		Where: loadtest.Where{Said: first, Client: client}, Profile: profile, Spacing: spacing, Timeout: t.timeout, MaxInFlight: mostInFlight,
 		Pictures: []loadtest.Picture{{Name: "picture", ContentType: "image/jpeg", Data: t.picture}},
 		Each:     func(o summary.Outcome) { all = append(all, o) },
 		Screen:   nobody{}, Log: slog.New(slog.DiscardHandler),

@@ -20,6 +20,7 @@ run of minutes, which is only printed. A peer that is not installed is left out,
 type flags struct {
 	command.Common
 	Measure measureFlags `cmd:"" default:"withargs" help:"Measure (the default)."`
+	Crowd   crowdFlags   `cmd:"" hidden:"" help:"Clients that hold on to their connections, for the idle case."`
 	Stub    stubFlags    `cmd:"" hidden:"" help:"A replica that answers at once and looks at nothing, for the throughput case."`
 }
 

@@ -19,11 +19,14 @@ import (
 //go:embed peers
 var peerFiles embed.FS
 
-var configurations = template.Must(template.New("").Funcs(template.FuncMap{"host": hostOf, "port": portOf}).ParseFS(peerFiles, "peers/*"))
+var configurations = template.Must(template.New("").Funcs(template.FuncMap{"host": hostOf, "port": portOf, "seconds": seconds}).ParseFS(peerFiles, "peers/*"))
 
 func hostOf(address string) string { host, _, _ := net.SplitHostPort(address); return host }
 
 func portOf(address string) string { _, port, _ := net.SplitHostPort(address); return port }
+
+// seconds is a duration as protocol buffers write it.
+func seconds(ms int64) string { return fmt.Sprintf("%.3fs", float64(ms)/1000) }
 
 // role is how a case uses contenders.
 type role struct {
@@ -34,13 +37,18 @@ type role struct {
 	retry bool
 	// attempt is how long a peer lets a replica try; 0: as long as it likes. Ours finds out itself.
 	attempt time.Duration
-	flags   []string // for ours
+	caller  time.Duration // how long callers wait: a peer that can be told waits no longer for a replica, and half as long for a free one
+	flags   []string      // for ours
 }
 
 // proxy is a contender that runs.
 type proxy struct {
 	*stage.Server
 	url string // of predict
+}
+
+func (p *proxy) host() string {
+	return strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), api.PathPredict)
 }
 
 // open starts a contender.
@@ -69,11 +77,10 @@ func (b *bench) open(ctx context.Context, c contender, r role) (*proxy, error) {
 }
 
 func ownArgs(program string, port int, r role) []string {
-	urls := make([]string, len(r.replicas))
-	for i, replica := range r.replicas {
-		urls[i] = "http://" + replica
+	args := []string{program, "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--drain-delay", "0s", "--log-level", "warn"}
+	for _, replica := range r.replicas {
+		args = append(args, "--replicas", "http://"+replica)
 	}
-	args := []string{program, "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--replicas", strings.Join(urls, ","), "--drain-delay", "0s", "--log-level", "warn"}
 	return append(args, r.flags...)
 }
 
@@ -87,6 +94,7 @@ func (b *bench) peerArgs(c contender, r role, port int, dir string) ([]string, e
 	}
 	err = configurations.ExecuteTemplate(file, name, map[string]any{
 		"Root": os.Geteuid() == 0, "Dir": dir, "Port": port, "Workers": r.workers, "Replicas": r.replicas, "Retry": r.retry, "AttemptMS": r.attempt.Milliseconds(),
+		"CallerMS": r.caller.Milliseconds(), "QueueMS": (r.caller / 2).Milliseconds(),
 		"Balance": c.settings.Balance, "Unbuffered": c.settings.Unbuffered, "BodyBuffer": c.settings.BodyBuffer, "MaxConn": c.settings.MaxConn, "Fails": c.settings.Fails,
 	})
 	if err = errors.Join(err, file.Close()); err != nil {

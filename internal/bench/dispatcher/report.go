@@ -106,6 +106,14 @@ func latency(ms float64) string {
 	return fmt.Sprintf("%.2f s", ms/1000)
 }
 
+// latencies are quantiles for a table.
+func latencies(all outcomes, shares ...float64) (cells []string) {
+	for _, share := range shares {
+		cells = append(cells, latency(all.quantile(share)))
+	}
+	return cells
+}
+
 // times is a ratio for a table.
 func times(ratio float64) string {
 	if math.IsInf(ratio, 1) {

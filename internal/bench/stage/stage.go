@@ -24,6 +24,7 @@ const (
 	stopTimeout  = 10 * time.Second
 	askTimeout   = 30 * time.Second
 	readyPoll    = 5 * time.Millisecond
+	longestLine  = 300 // bytes: some programs repeat their whole configuration
 )
 
 // Stage is where servers run.
@@ -134,7 +135,8 @@ func (v *Server) lastWords() string {
 // LastLine is what a program said last: mostly why it failed.
 func LastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
+	last := strings.TrimSpace(lines[len(lines)-1])
+	return last[:min(len(last), longestLine)]
 }
 
 // Stop ends the server and all that it started.
