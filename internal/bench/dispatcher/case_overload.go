@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	overloadFleet   = 4   // enough to see, and few enough that the tester has the CPU for three times as many requests
 	normalLoad      = 0.5 // of what the replicas serve
 	overloadFactor  = 3
 	overloadWaits   = 2 * time.Second // how long callers wait, and say that they do
@@ -34,7 +33,7 @@ func (p phases) whole() time.Duration { return p.normal + p.overload + p.after }
 
 // overload is what becomes of callers, ours and others', when three times as many come as can be served.
 func (b *bench) overload(ctx context.Context, s *section) (err error) {
-	f, err := b.fleet(ctx, equals(usual, overloadFleet))
+	f, err := b.fleet(ctx, equals(slower, fleetSize))
 	if err != nil {
 		return err
 	}
@@ -64,8 +63,8 @@ func (b *bench) overload(ctx context.Context, s *section) (err error) {
 			s.judgeOverload(flood)
 		}
 	}
-	s.note("%d replicas, seen to serve %.0f requests/s; %d times as many come, %v long for the dispatcher and %v for the others. Callers wait for %v and say so. "+
-		"Goodput is the answers that came in time, of what the replicas can serve.", overloadFleet, capacity, overloadFactor, own.overload, others.overload, overloadWaits)
+	s.note("Eight replicas of %v, seen to serve %.0f requests/s; %d times as many come, %v long for the dispatcher and %v for the others. Callers wait for %v and say so. "+
+		"Goodput is the answers that came in time, of what the replicas can serve.", fullServiceTime, capacity, overloadFactor, own.overload, others.overload, overloadWaits)
 	return nil
 }
 

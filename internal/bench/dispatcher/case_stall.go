@@ -41,14 +41,14 @@ func (b *bench) stall(ctx context.Context, s *section) error {
 		s.table = append(s.table, append([]string{c.title, fmt.Sprint(len(got[i])), percent(got[i].success()), got[i].failures()}, latencies(got[i], 0.5, 0.99, 0.999)...))
 	}
 	s.judge(got[0].success() >= leastSuccess, "requests answered within 1 s", fmt.Sprintf("≥ %.2f %%", 100*leastSuccess), "%s", percent(got[0].success()))
-	s.note("Eight replicas at %.0f %% load. After a third of the time one of them takes 2 s longer for each request, for another third. Callers wait for 1 s and say so "+
+	s.note("Eight replicas of %v at %.0f %% load. After a third of the time one of them takes 2 s longer for each request, for another third. Callers wait for 1 s and say so "+
 		"(X-Request-Timeout-Ms). The others try for %v and then elsewhere; ours has its defaults. All at the same time, on fleets of their own, with pictures of %d bytes.",
-		100*stallLoad, stallAttempt, len(b.small))
+		fullServiceTime, 100*stallLoad, stallAttempt, len(b.small))
 	return nil
 }
 
 func (b *bench) stalled(ctx context.Context, c contender) (all outcomes, err error) {
-	f, err := b.fleet(ctx, equals(usual, fleetSize))
+	f, err := b.fleet(ctx, equals(slower, fleetSize))
 	if err != nil {
 		return nil, err
 	}

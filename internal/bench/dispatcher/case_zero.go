@@ -22,7 +22,6 @@ import (
 const (
 	earlyRequests = 100
 	earlyFor      = 2 * time.Second // in which they are sent
-	nobodyFor     = 6 * time.Second // until the first replica is there
 )
 
 // zero sends requests to a dispatcher that finds its replicas in a Kubernetes API, where there is none yet.
@@ -42,9 +41,12 @@ func (b *bench) zero(ctx context.Context, s *section) error {
 	answered := all.count(summary.OK)
 	s.table = [][]string{{"requests", "answered", "failed", "waited (least)", "p50", "most"}, append([]string{fmt.Sprint(len(all)), fmt.Sprint(answered), all.failures()}, latencies(all, 0, 0.5, 1)...)}
 	s.judge(answered == len(all), "requests answered", "all", "%d of %d", answered, len(all))
-	s.note("The dispatcher watches EndpointSlices that name nobody. %d requests come within %v; %v after the first one, a replica does.", len(all), earlyFor, nobodyFor)
+	s.note("The dispatcher watches EndpointSlices that name nobody. %d requests come within %v; %v after the first one, a replica does.", len(all), earlyFor, b.nobodyFor())
 	return nil
 }
+
+// nobodyFor is how long there is no replica.
+func (b *bench) nobodyFor() time.Duration { return b.lasts(6*time.Second, 2500*time.Millisecond) }
 
 // early sends the requests while the first replica is on its way.
 func (b *bench) early(ctx context.Context, cluster *kubelite.Server) (all outcomes, err error) {
@@ -66,7 +68,7 @@ func (b *bench) early(ctx context.Context, cluster *kubelite.Server) (all outcom
 		err   error
 	}
 	first := make(chan came, 1)
-	time.AfterFunc(nobodyFor, func() {
+	time.AfterFunc(b.nobodyFor(), func() {
 		f, err := b.firstReplica(ctx, cluster)
 		first <- came{f, err}
 	})

@@ -12,8 +12,11 @@ import (
 	"resnet-autoscaling/internal/bench/stage"
 )
 
-// serviceTime is what a picture takes a model server with one core: the measured one with INT8, decoding included.
-const serviceTime = 12 * time.Millisecond
+// What a picture takes a model server with one core, as measured, decoding included.
+const (
+	serviceTime     = 12 * time.Millisecond // with INT8
+	fullServiceTime = 36 * time.Millisecond // with FP32
+)
 
 // kind is how a replica behaves.
 type kind struct {
@@ -25,6 +28,9 @@ type kind struct {
 
 // usual is a replica with one core.
 var usual = kind{service: serviceTime, cv: 0.05, slots: 1, queue: 4}
+
+// slower is a replica with one core and FP32: where a case wants more requests of a machine's cores than they have for INT8's.
+var slower = kind{service: fullServiceTime, cv: 0.05, slots: 1, queue: 4}
 
 // rps is how many requests a replica can serve.
 func (k kind) rps() float64 { return float64(k.slots) / k.service.Seconds() }

@@ -9,7 +9,7 @@ import (
 )
 
 var about = command.About{
-	Name: "dispatcher",
+	Name: "bench-dispatcher",
 	Description: `Measures the dispatcher, side by side with nginx, HAProxy and Envoy, against replicas that sleep for the service time of real ones.
 
 Each case starts the replicas and the proxies that it needs as its own children, loads them in turn, round after round, and says which

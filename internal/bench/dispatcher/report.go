@@ -81,8 +81,8 @@ func (r *results) method() string {
 	}
 	return fmt.Sprintf(`- Machine: %s.
 - Every proxy and every replica is a process of its own on 127.0.0.1, started for its case. Replicas are internal/testkit/replica: they
-  sleep for the service time that was measured of a model server with one core (INT8, %v, cv 0.05) and queue 4 requests for each slot
-  behind those in service, as that does; but in the throughput case, whose replica answers at once.
+  sleep for the service time that was measured of a model server with one core (INT8: %v; FP32, where a case says so: %v; cv 0.05) and
+  queue 4 requests for each slot behind those in service, as that does; but in the throughput case, whose replica answers at once.
 - Rounds: %d, in each of which every contender of a case is started and measured, in turn; each round begins with another one. Arrivals
   of a round are the same for all (Poisson, the same seed). Ratios are medians of the ratios of each round.
 - Requests leave when they are due, whatever became of those before, and latency counts from then: but in the throughput case. A request
@@ -90,7 +90,7 @@ func (r *results) method() string {
 - Pictures have %d bytes. Configurations of the others are internal/bench/dispatcher/peers: connections to replicas are kept, and requests
   that a replica refuses (503) are sent to another one, as ours does.
 %s
-`, r.machine, serviceTime, r.rounds, pictureSize, strings.Join(lines, "\n"))
+`, r.machine, serviceTime, fullServiceTime, r.rounds, pictureSize, strings.Join(lines, "\n"))
 }
 
 // latency is milliseconds for a table.

@@ -75,6 +75,9 @@ func (c *stubConn) serve(answer []byte) error {
 		if err != nil {
 			return err
 		}
+		if !bytes.HasPrefix(head, []byte("POST ")) && !bytes.HasPrefix(head, []byte("GET ")) {
+			return fmt.Errorf("a request begins with %.20q", head)
+		}
 		length, err := contentLength(head)
 		if err != nil {
 			return err
