@@ -22,7 +22,7 @@ MAKEFLAGS += --jobs=2
 
 .PHONY: help
 help: ## list the targets (this is the default)
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(ONNX) $(PROMETHEUS) ## fetch libonnxruntime and Prometheus into .cache/, once
@@ -73,6 +73,10 @@ accuracy: setup build ## top-1, confusion and calibration of each precision: DAT
 .PHONY: bench
 bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
 	go -C internal/bench run ./modelserver $(if $(IMAGES),--images $(abspath $(IMAGES)))
+
+.PHONY: bench-dispatcher
+bench-dispatcher: build ## the dispatcher beside nginx, HAProxy and Envoy (25 minutes): CASE=slow,stall and SHORT=1 for less
+	go -C internal/bench run ./dispatcher $(if $(CASE),--case $(CASE)) $(if $(SHORT),--short)
 
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck

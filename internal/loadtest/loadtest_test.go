@@ -98,6 +98,24 @@ func TestPicturesInTurn(t *testing.T) {
 	}
 }
 
+func TestEachOutcomeIsTold(t *testing.T) {
+	var arrived atomic.Int64
+	o := against(t, "constant:100/200ms", func(w http.ResponseWriter, _ *http.Request) {
+		if arrived.Add(1)%4 == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	told, due := map[summary.Kind]int{}, map[time.Duration]bool{}
+	o.Each = func(one summary.Outcome) { // one at a time: the race detector would object
+		told[one.Kind]++
+		due[one.Due] = true
+	}
+	run(t, t.Context(), o)
+	if told[summary.OK] != 15 || told[summary.Refused] != 5 || len(due) != 20 {
+		t.Errorf("told %v, due at %d instants; want 15 answers and 5 refusals, due at 20", told, len(due))
+	}
+}
+
 func TestTheAutoscalersDecisionsAreToldWhileItRuns(t *testing.T) {
 	told := make(chan struct{})
 	o := againstBoth(t, "constant:100/100ms", func(http.ResponseWriter, *http.Request) { <-told },

@@ -43,6 +43,7 @@ type Options struct {
 	SLOs        []summary.SLO
 	Desired     func(context.Context) (int, error) // replicas that the cluster is asked for; nil: there is no cluster to ask
 	Decisions   Decisions                          // of the autoscaler; nil: there is no cluster to ask
+	Each        func(summary.Outcome)              // is told every outcome, one at a time; nil: nobody is
 	Screen      Screen
 	Log         *slog.Logger
 }

@@ -91,6 +91,9 @@ func (s *Service) collect(
 				return
 			}
 			s.recorder.Add(o)
+			if s.o.Each != nil {
+				s.o.Each(o)
+			}
 		case r := <-replicas:
 			s.recorder.AddReplicas(r)
 		case line := <-notes:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"resnet-autoscaling/internal/bench/machine"
 	"resnet-autoscaling/internal/command"
 )
 
@@ -53,9 +54,9 @@ func (f *compareFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer)
 	}
 	results.setPhotos(f.folder(), photos)
 	results.install(ctx, installer{w: w, python: f.Python, out: out})
-	err = w.onStage(log, func(s stage) error {
+	err = w.onStage(log, func(s theatre) error {
 		results.cores = s.cores
-		r := runner{stage: s, photos: photos, seconds: f.Seconds, out: out}
+		r := runner{theatre: s, photos: photos, seconds: f.Seconds, out: out}
 		return r.rounds(ctx, f.Rounds, results)
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func (f *compareFlags) results(w workplace) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := &results{date: time.Now(), machine: machine(), seconds: f.Seconds, command: f.command(), w: w}
+	results := &results{date: time.Now(), machine: machine.Describe(), seconds: f.Seconds, command: f.command(), w: w}
 	for _, c := range chosen {
 		row := &row{contender: c}
 		if !w.has(c.precision) {

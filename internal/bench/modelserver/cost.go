@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"resnet-autoscaling/internal/bench/figures"
 	"resnet-autoscaling/internal/command"
 )
 
@@ -52,7 +53,7 @@ func (f *costFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, grid(costTable(costs, before)))
+	fmt.Fprint(out, figures.Grid(costTable(costs, before)))
 	if err := f.save(costs); err != nil {
 		return err
 	}
@@ -98,12 +99,12 @@ func (f *costFlags) measure(ctx context.Context, w workplace, photos []photo, lo
 	if err := os.MkdirAll(w.cache(), 0o755); err != nil {
 		return nil, err
 	}
-	err = w.onStage(log, func(s stage) (err error) {
+	err = w.onStage(log, func(s theatre) (err error) {
 		v, err := s.start(ctx, chosen[0])
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, v.stop()) }()
+		defer func() { err = errors.Join(err, v.Stop()) }()
 		costs, err = measureCosts(ctx, v, photos, f.Batches)
 		return err
 	})
@@ -129,9 +130,9 @@ func costTable(costs, before []cost) [][]string {
 		table[0] = append(table[0], "before", "change")
 	}
 	for _, c := range costs {
-		line := []string{c.Request, fmt.Sprintf("%.3f ms", milliseconds(c.CPU)), c.instructions()}
+		line := []string{c.Request, fmt.Sprintf("%.3f ms", figures.Milliseconds(c.CPU)), c.instructions()}
 		if old, ok := costOf(before, c.Request); ok {
-			line = append(line, fmt.Sprintf("%.3f ms, %s", milliseconds(old.CPU), old.instructions()), fmt.Sprintf("%+.1f %%", growth(old, c)))
+			line = append(line, fmt.Sprintf("%.3f ms, %s", figures.Milliseconds(old.CPU), old.instructions()), fmt.Sprintf("%+.1f %%", growth(old, c)))
 		} else if before != nil {
 			line = append(line, "", "")
 		}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"resnet-autoscaling/internal/bench/stage"
 )
 
 // installTimeout is for the largest: PyPI's torch brings 4 GB of CUDA.
@@ -135,12 +137,7 @@ func (i installer) run(ctx context.Context, peer string, args ...string) error {
 		return errors.Join(err, writeErr)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s (see .cache/bench/%s.log)", filepath.Base(args[0]), err, lastLine(output.String()), peer)
+		return fmt.Errorf("%s: %w: %s (see .cache/bench/%s.log)", filepath.Base(args[0]), err, stage.LastLine(output.String()), peer)
 	}
 	return nil
-}
-
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
 }

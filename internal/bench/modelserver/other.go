@@ -2,21 +2,13 @@
 
 package main
 
-import (
-	"errors"
-	"time"
-)
-
-var errNotLinux = errors.New("measuring needs Linux")
-
-// pinLoad fails: what is measured here needs Linux' /proc and its pinning.
-func pinLoad() (cores, error) { return cores{}, errNotLinux }
-
-func busy(int) time.Duration { return 0 }
+import "errors"
 
 type instructionCounter struct{}
 
-func countInstructions(int) (*instructionCounter, error) { return nil, errNotLinux }
+func countInstructions(int) (*instructionCounter, error) {
+	return nil, errors.New("counting instructions needs Linux")
+}
 
 func (*instructionCounter) read() uint64 { return 0 }
 

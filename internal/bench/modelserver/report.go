@@ -6,7 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"resnet-autoscaling/internal/bench/figures"
 )
 
 // loudCore is the share of the servers' core from which on others' work makes the figures rough.
@@ -19,7 +20,7 @@ func (r *results) markdown() string {
 	say("# The model server and its peers, side by side\n")
 	say("Written by `%s` on %s. Ratios hold from machine to machine better than figures do.\n", r.command, r.date.UTC().Format("2006-01-02 15:04 MST"))
 	say("%s", r.verdicts())
-	say("%s", grid(r.table()))
+	say("%s", figures.Grid(r.table()))
 	say("%s", r.bareText())
 	say("%s", r.missing())
 	say("## What is measured, and how\n\n%s", r.method())
@@ -46,7 +47,7 @@ func (r *results) verdicts() string {
 		}
 		if bare := r.bareOf(precision); bare != nil {
 			parts = append(parts, fmt.Sprintf("%.0f %% (by CPU time: %.0f %%) of what the same work does without HTTP",
-				100*median(ratios(own.rates(), bare.rates())), 100*median(ratios(bare.sums(), own.cpus()))))
+				100*figures.Median(figures.Ratios(own.rates(), bare.rates())), 100*figures.Median(figures.Ratios(bare.sums(), own.cpus()))))
 		}
 		if len(parts) > 0 {
 			lines = append(lines, fmt.Sprintf("- **model-server, %s**, pictures/s on one core: %s.", strings.ToUpper(precision), strings.Join(parts, "; ")))
@@ -71,12 +72,12 @@ func (r *results) table() [][]string {
 	table := [][]string{{"server", "precision", "pictures/s", "× original", "× best peer", "CPU a picture", "p50", "p99", "memory", "ready after", "asked by"}}
 	rows := slices.Clone(r.rows)
 	rows = slices.DeleteFunc(rows, func(row *row) bool { return !row.quoted() })
-	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(median(b.rates()), median(a.rates())) })
+	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(figures.Median(b.rates()), figures.Median(a.rates())) })
 	first, best := r.find(original), r.bestPeer("")
 	for _, row := range rows {
 		table = append(table, []string{
 			row.title, strings.ToUpper(row.precision), spread(row.rates()), times(row, first), times(row, best),
-			fmt.Sprintf("%.1f ms", median(row.cpus())), fmt.Sprintf("%.0f ms", row.latency(0.5)), fmt.Sprintf("%.0f ms", row.latency(0.99)),
+			fmt.Sprintf("%.1f ms", figures.Median(row.cpus())), fmt.Sprintf("%.0f ms", row.latency(0.5)), fmt.Sprintf("%.0f ms", row.latency(0.99)),
 			fmt.Sprintf("%.0f MB", row.memory()), fmt.Sprintf("%.2f s", row.started()), row.asking.how,
 		})
 	}
@@ -95,7 +96,7 @@ func spread(all []float64) string {
 	if len(all) == 1 {
 		return fmt.Sprintf("%.1f", all[0])
 	}
-	return fmt.Sprintf("%.1f (%.1f–%.1f)", median(all), slices.Min(all), slices.Max(all))
+	return fmt.Sprintf("%.1f (%.1f–%.1f)", figures.Median(all), slices.Min(all), slices.Max(all))
 }
 
 func (b *bareRow) rates() []float64 {
@@ -135,7 +136,7 @@ func (r *results) bareText() string {
 			for _, s := range b.samples {
 				all = append(all, of(s))
 			}
-			return fmt.Sprintf("%.2f ms", median(all))
+			return fmt.Sprintf("%.2f ms", figures.Median(all))
 		}
 		table = append(table, []string{
 			strings.ToUpper(b.precision), part(func(c bareCost) float64 { return c.Decode }), part(func(c bareCost) float64 { return c.Resize }),
@@ -146,7 +147,7 @@ func (r *results) bareText() string {
 	if len(table) == 1 {
 		return ""
 	}
-	return "Without HTTP, in one Python process on the same core (parts in CPU time; ONNX Runtime, libjpeg-turbo, " + r.resizer() + "):\n\n" + grid(table)
+	return "Without HTTP, in one Python process on the same core (parts in CPU time; ONNX Runtime, libjpeg-turbo, " + r.resizer() + "):\n\n" + figures.Grid(table)
 }
 
 func (r *results) resizer() string {
@@ -194,7 +195,7 @@ func (r *results) method() string {
 - original stack: as its README describes it. tuned: inference_mode, channels_last, torchvision's own decoder and tensor transforms, uvloop and httptools.
   Their memory is that of PyTorch's wheel with CUDA where pip finds no other.
 - Others' work on the servers' core while it was measured: %.1[14]f %% of it in the middle, %.1[15]f %% at most.
-`, r.machine, r.cores.server, r.cores.load, r.rounds, r.seconds, connections[0], r.seconds/2, connections[1],
+`, r.machine, r.cores.Server, r.cores.Load, r.rounds, r.seconds, connections[0], r.seconds/2, connections[1],
 		r.photos, r.w.short(r.folder), r.bytes/1000, int(100*sure), r.resizer(), 100*middle, 100*most)
 }
 
@@ -212,27 +213,4 @@ func (r *results) commands() string {
 		}
 	}
 	return strings.Join(append(lines, "```"), "\n") + "\n"
-}
-
-// grid is a Markdown table that reads well as it is.
-func grid(rows [][]string) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var text strings.Builder
-	line := func(row []string, fill string) {
-		for i, cell := range row {
-			fmt.Fprintf(&text, "|%s%s%s%s", fill, cell, strings.Repeat(fill, widths[i]-utf8.RuneCountInString(cell)), fill)
-		}
-		text.WriteString("|\n")
-	}
-	line(rows[0], " ")
-	line(make([]string, len(rows[0])), "-")
-	for _, row := range rows[1:] {
-		line(row, " ")
-	}
-	return text.String()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/bench/figures"
 )
 
 // mostPhotos bounds a batch.
@@ -49,7 +50,7 @@ func measureCosts(ctx context.Context, v *server, photos []photo, batches int) (
 	if err != nil {
 		return nil, err
 	}
-	counter, err := countInstructions(v.process.PID())
+	counter, err := countInstructions(v.Process.PID())
 	if err != nil {
 		counter = nil // this machine does not count; the CPU time is told
 	}
@@ -67,7 +68,7 @@ func measureCosts(ctx context.Context, v *server, photos []photo, batches int) (
 	var costs []cost
 	for i, k := range all {
 		// The first batch warms up.
-		costs = append(costs, cost{Request: k.name, CPU: slices.Min(times[i][1:]), Instructions: median(counts[i][1:])})
+		costs = append(costs, cost{Request: k.name, CPU: slices.Min(times[i][1:]), Instructions: figures.Median(counts[i][1:])})
 	}
 	// Inference is the same for both, so what is left is the input path.
 	return append(costs, difference("receiving, decoding and resizing a photo (the last less the one before)", costs[3], costs[2])), nil
@@ -76,7 +77,7 @@ func measureCosts(ctx context.Context, v *server, photos []photo, batches int) (
 // batch is the cost of one of n requests.
 func batch(ctx context.Context, v *server, k kind, n int, counter *instructionCounter) (time.Duration, float64, error) {
 	countBefore := counter.read()
-	before, err := v.process.CPUTime()
+	before, err := v.Process.CPUTime()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -85,7 +86,7 @@ func batch(ctx context.Context, v *server, k kind, n int, counter *instructionCo
 			return 0, 0, err
 		}
 	}
-	after, err := v.process.CPUTime()
+	after, err := v.Process.CPUTime()
 	return (after - before) / time.Duration(n), float64(counter.read()-countBefore) / float64(n), err
 }
 

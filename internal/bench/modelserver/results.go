@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
+
+	"resnet-autoscaling/internal/bench/figures"
+	"resnet-autoscaling/internal/bench/machine"
 )
 
 // results are all that was measured in a run.
@@ -13,7 +15,7 @@ type results struct {
 	date     time.Time
 	machine  string
 	command  string
-	cores    cores
+	cores    machine.Cores
 	rounds   int
 	seconds  float64
 	folder   string // of the photos
@@ -85,7 +87,7 @@ func (r *row) quoted() bool { return r.reason == "" && len(r.samples) > 0 }
 func (r *row) best() int {
 	most := 0
 	for i := range connections {
-		if median(r.each(i, measured.rate)) > median(r.each(most, measured.rate)) {
+		if figures.Median(r.each(i, measured.rate)) > figures.Median(r.each(most, measured.rate)) {
 			most = i
 		}
 	}
@@ -106,11 +108,11 @@ func (r *row) rates() []float64 { return r.each(r.best(), measured.rate) }
 
 // cpus are the milliseconds of CPU time that a picture took at saturation, a round each.
 func (r *row) cpus() []float64 {
-	return r.each(r.best(), func(m measured) float64 { return milliseconds(m.perPicture()) })
+	return r.each(r.best(), func(m measured) float64 { return figures.Milliseconds(m.perPicture()) })
 }
 
 func (r *row) latency(share float64) float64 {
-	return median(r.each(0, func(m measured) float64 { return milliseconds(m.quantile(share)) }))
+	return figures.Median(r.each(0, func(m measured) float64 { return figures.Milliseconds(m.quantile(share)) }))
 }
 
 func (r *row) memory() float64 {
@@ -118,7 +120,7 @@ func (r *row) memory() float64 {
 	for _, s := range r.samples {
 		all = append(all, float64(s.memory)/1e6)
 	}
-	return median(all)
+	return figures.Median(all)
 }
 
 func (r *row) started() float64 {
@@ -126,14 +128,18 @@ func (r *row) started() float64 {
 	for _, s := range r.samples {
 		all = append(all, s.started.Seconds())
 	}
-	return median(all)
+	return figures.Median(all)
 }
 
 // against is how many times as much a row did as another, from the same rounds.
-func (r *row) against(other *row) float64 { return median(ratios(r.rates(), other.rates())) }
+func (r *row) against(other *row) float64 {
+	return figures.Median(figures.Ratios(r.rates(), other.rates()))
+}
 
 // cheaper is how many times as much CPU time a picture takes in another row, from the same rounds.
-func (r *row) cheaper(other *row) float64 { return median(ratios(other.cpus(), r.cpus())) }
+func (r *row) cheaper(other *row) float64 {
+	return figures.Median(figures.Ratios(other.cpus(), r.cpus()))
+}
 
 // find is the quoted row of a name.
 func (r *results) find(name string) *row {
@@ -153,7 +159,7 @@ func (r *results) bestPeer(precision string) *row {
 		if !row.quoted() || row.ours() || row.peer == original || (precision != "" && row.precision != precision) {
 			continue
 		}
-		if best == nil || median(row.rates()) > median(best.rates()) {
+		if best == nil || figures.Median(row.rates()) > figures.Median(best.rates()) {
 			best = row
 		}
 	}
@@ -171,25 +177,5 @@ func (r *results) disturbed() (middle, most float64) {
 	if len(all) == 0 {
 		return 0, 0
 	}
-	return median(all), slices.Max(all)
+	return figures.Median(all), slices.Max(all)
 }
-
-// ratios are those of two figures of the same rounds.
-func ratios(a, b []float64) []float64 {
-	var all []float64
-	for i := range min(len(a), len(b)) {
-		all = append(all, a[i]/b[i])
-	}
-	return all
-}
-
-// median is NaN of nothing.
-func median(all []float64) float64 {
-	if len(all) == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(all))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

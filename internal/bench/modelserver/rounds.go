@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/bench/figures"
+	"resnet-autoscaling/internal/bench/machine"
+	"resnet-autoscaling/internal/bench/stage"
 )
 
 // barePeer is the folder of the script that does without HTTP.
@@ -25,7 +28,7 @@ const barePeer = "bare"
 
 // runner measures contenders, one after another.
 type runner struct {
-	stage
+	theatre
 	photos  []photo
 	seconds float64
 	out     io.Writer
@@ -101,7 +104,7 @@ func (r *runner) fill(ctx context.Context, row *row, round string) error {
 func (r *runner) tell(head string, s sample) {
 	o := s.loads[0]
 	fmt.Fprintf(r.out, "%s %6.1f pictures/s, CPU %5.2f ms a picture, p50 %4.0f ms, p99 %4.0f ms, %4d MB, ready after %v\n", head,
-		o.rate(), milliseconds(o.perPicture()), milliseconds(o.quantile(0.5)), milliseconds(o.quantile(0.99)), s.memory/1e6, s.started.Round(10*time.Millisecond))
+		o.rate(), figures.Milliseconds(o.perPicture()), figures.Milliseconds(o.quantile(0.5)), figures.Milliseconds(o.quantile(0.99)), s.memory/1e6, s.started.Round(10*time.Millisecond))
 }
 
 func (m measured) perPicture() time.Duration {
@@ -118,7 +121,7 @@ func (r *runner) expect(ctx context.Context, all *results) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", chosen[0].name, err)
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
+	defer func() { err = errors.Join(err, v.Stop()) }()
 	all.versions[ours] = r.ownVersions(ctx, v)
 	r.want, err = r.load(v).expectations(ctx)
 	return err
@@ -158,14 +161,14 @@ func (r *runner) measure(ctx context.Context, c contender) (s sample, err error)
 	if err != nil {
 		return sample{}, err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
+	defer func() { err = errors.Join(err, v.Stop()) }()
 	l := r.load(v)
 	if err := l.verify(ctx, r.want); err != nil {
 		return sample{}, err
 	}
 	length := time.Duration(r.seconds * float64(time.Second))
 	l.run(ctx, connections[0], max(time.Second, length/4))
-	s.started = v.started
+	s.started = v.Started
 	for i, n := range connections {
 		m := r.loaded(ctx, v, n, length>>i)
 		if m.lost > 0 || len(m.latencies) == 0 {
@@ -173,15 +176,15 @@ func (r *runner) measure(ctx context.Context, c contender) (s sample, err error)
 		}
 		s.loads = append(s.loads, m)
 	}
-	s.memory = memoryOf(family(v.process.PID()))
+	s.memory = v.Memory()
 	return s, nil
 }
 
 func (r *runner) loaded(ctx context.Context, v *server, n int, length time.Duration) measured {
-	busyBefore, cpuBefore, begin := busy(r.cores.server), cpuOf(family(v.process.PID())), time.Now()
+	busyBefore, cpuBefore, begin := machine.Busy(r.cores.Server), v.CPU(), time.Now()
 	m := measured{outcome: r.load(v).run(ctx, n, length)}
-	m.cpu = cpuOf(family(v.process.PID())) - cpuBefore
-	others := busy(r.cores.server) - busyBefore - m.cpu
+	m.cpu = v.CPU() - cpuBefore
+	others := machine.Busy(r.cores.Server) - busyBefore - m.cpu
 	m.foreign = max(0, others.Seconds()/time.Since(begin).Seconds())
 	return m
 }
@@ -218,7 +221,7 @@ func (r *runner) bare(ctx context.Context, all *results) error {
 }
 
 func (r *runner) bareRun(ctx context.Context, precision, images string) (cost bareCost, err error) {
-	args := []string{"-c", strconv.Itoa(r.cores.server), r.w.python(barePeer), r.w.peers(barePeer, "bare.py"), fmt.Sprint(r.seconds / 2)}
+	args := []string{"-c", strconv.Itoa(r.cores.Server), r.w.python(barePeer), r.w.peers(barePeer, "bare.py"), fmt.Sprint(r.seconds / 2)}
 	for _, p := range r.photos {
 		args = append(args, filepath.Join(images, p.name))
 	}
@@ -227,7 +230,7 @@ func (r *runner) bareRun(ctx context.Context, precision, images string) (cost ba
 	script.Env, script.Stderr = r.w.environment("BENCH_PRECISION="+precision), &stderr
 	answer, err := script.Output()
 	if err != nil {
-		return bareCost{}, fmt.Errorf("%w: %s", err, lastLine(stderr.String()))
+		return bareCost{}, fmt.Errorf("%w: %s", err, stage.LastLine(stderr.String()))
 	}
 	err = json.Unmarshal(answer, &cost)
 	return cost, err

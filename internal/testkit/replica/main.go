@@ -117,7 +117,7 @@ func (r *replica) capability() api.Capability {
 }
 
 func (r *replica) predict(w http.ResponseWriter, req *http.Request) {
-	sum, err := r.serve(w, req)
+	sum, took, err := r.serve(w, req)
 	if err != nil {
 		r.served.WithLabelValues("rejected").Inc()
 		httpserve.WriteError(w, req, err, slog.Default())
@@ -126,31 +126,42 @@ func (r *replica) predict(w http.ResponseWriter, req *http.Request) {
 	r.served.WithLabelValues("ok").Inc()
 	w.Header().Set("Content-Type", "application/json")
 	r.capability().Set(w.Header())
+	w.Header().Set("Server-Timing", fmt.Sprintf("queue;dur=%.3f, inference;dur=%.3f", milliseconds(took.queue), milliseconds(took.inference)))
 	// A caller that is gone cannot be told anything.
 	_ = json.NewEncoder(w).Encode(api.PredictResponse{Model: "replica", Predictions: []api.Prediction{{Label: fmt.Sprintf("%08x", sum), Probability: 1}}})
 }
 
+// timing is how long a request waited for its slot and how long it had it.
+type timing struct{ queue, inference time.Duration }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 // serve waits for a slot and sleeps in it.
-func (r *replica) serve(w http.ResponseWriter, req *http.Request) (sum uint32, err error) {
+func (r *replica) serve(w http.ResponseWriter, req *http.Request) (sum uint32, took timing, err error) {
 	defer r.admitted.Add(-1)
 	if r.admitted.Add(1) > int64(r.f.Slots*(1+r.f.Queue)) {
 		p := api.NewProblem(http.StatusServiceUnavailable, "queue-full", "the queue is full")
 		p.RetryAfter = time.Second
 		httpserve.ReadOn(w, req)
-		return 0, p
+		return 0, took, p
 	}
 	buffer := r.bodies.Get().(*[]byte)
 	defer r.bodies.Put(buffer)
 	if *buffer, err = httpserve.ReadBodyInto(w, req, *buffer, int64(r.f.MaxBody)); err != nil {
-		return 0, err
+		return 0, took, err
 	}
+	arrived := time.Now()
 	select {
 	case r.slots <- struct{}{}:
 	case <-req.Context().Done():
-		return 0, api.NewProblem(http.StatusGatewayTimeout, "deadline", "the caller left")
+		return 0, took, api.NewProblem(http.StatusGatewayTimeout, "deadline", "the caller left")
 	}
 	defer func() { <-r.slots }()
-	return crc32.ChecksumIEEE(*buffer), r.sleep(req.Context())
+	began := time.Now()
+	took.queue = began.Sub(arrived)
+	err = r.sleep(req.Context())
+	took.inference = time.Since(began)
+	return crc32.ChecksumIEEE(*buffer), took, err
 }
 
 func (r *replica) sleep(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// member is a process of a server: the one that was started, or one that descends from it.
-type member struct {
-	pid    int
+// Member is a process of a server: the one that was started, or one that descends from it.
+type Member struct {
+	PID    int
 	parent int
 	born   uint64 // in clock ticks since the machine's start: tells a process from a later one with its id
 	cpu    time.Duration
@@ -21,70 +21,70 @@ type member struct {
 // tick is the unit of /proc's times; it is the same on all Linux machines that Go runs on.
 const tick = time.Second / 100
 
-// family is a process and all its descendants, the process first.
-func family(pid int) []member {
-	children := map[int][]member{}
-	root := member{pid: pid}
+// Family is a process and all its descendants, the process first.
+func Family(pid int) []Member {
+	children := map[int][]Member{}
+	root := Member{PID: pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
 	for _, path := range stats {
 		m, ok := readMember(path)
 		if !ok {
 			continue
 		}
-		if m.pid == pid {
+		if m.PID == pid {
 			root = m
 		}
 		children[m.parent] = append(children[m.parent], m)
 	}
-	all := []member{root}
+	all := []Member{root}
 	for i := 0; i < len(all); i++ {
-		all = append(all, children[all[i].pid]...)
+		all = append(all, children[all[i].PID]...)
 	}
 	return all
 }
 
 // readMember reads a stat file as proc_pid_stat(5) has it. A process that ended meanwhile is none.
-func readMember(path string) (member, bool) {
+func readMember(path string) (Member, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return member{}, false
+		return Member{}, false
 	}
 	pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 	name := bytes.LastIndexByte(text, ')') // the name in front may hold anything
 	fields := strings.Fields(string(text[name+1:]))
 	if err != nil || len(fields) < 20 {
-		return member{}, false
+		return Member{}, false
 	}
 	number := func(field int) uint64 {
 		n, _ := strconv.ParseUint(fields[field-3], 10, 64) // the kernel writes numbers
 		return n
 	}
-	return member{pid: pid, parent: int(number(4)), born: number(22), cpu: time.Duration(number(14)+number(15)) * tick}, true
+	return Member{PID: pid, parent: int(number(4)), born: number(22), cpu: time.Duration(number(14)+number(15)) * tick}, true
 }
 
-// kill ends a process that is still the one it was.
-func (m member) kill() {
-	now, ok := readMember(filepath.Join("/proc", strconv.Itoa(m.pid), "stat"))
+// Kill ends a process that is still the one it was.
+func (m Member) Kill() {
+	now, ok := readMember(filepath.Join("/proc", strconv.Itoa(m.PID), "stat"))
 	if ok && now.born == m.born {
-		_ = syscall.Kill(m.pid, syscall.SIGKILL) // it may end by itself meanwhile
+		_ = syscall.Kill(m.PID, syscall.SIGKILL) // it may end by itself meanwhile
 	}
 }
 
-// cpuOf is the CPU time of a family so far.
-func cpuOf(all []member) (sum time.Duration) {
+// CPUOf is the CPU time of a family so far.
+func CPUOf(all []Member) (sum time.Duration) {
 	for _, m := range all {
 		sum += m.cpu
 	}
 	return sum
 }
 
-// memoryOf is a family's memory in bytes: one process' resident memory; of several, pages that they share count once.
-func memoryOf(all []member) (sum int64) {
+// MemoryOf is a family's memory in bytes: one process' resident memory; of several, pages that they share count once.
+func MemoryOf(all []Member) (sum int64) {
 	if len(all) == 1 {
-		return fieldOf(filepath.Join("/proc", strconv.Itoa(all[0].pid), "status"), "VmRSS:")
+		return fieldOf(filepath.Join("/proc", strconv.Itoa(all[0].PID), "status"), "VmRSS:")
 	}
 	for _, m := range all {
-		sum += fieldOf(filepath.Join("/proc", strconv.Itoa(m.pid), "smaps_rollup"), "Pss:")
+		sum += fieldOf(filepath.Join("/proc", strconv.Itoa(m.PID), "smaps_rollup"), "Pss:")
 	}
 	return sum
 }

@@ -1,4 +1,5 @@
-package main
+// Package machine tells what the measuring runs on, keeps the measured and the load on cores of their own, and counts what processes use.
+package machine
 
 import (
 	"fmt"
@@ -7,11 +8,11 @@ import (
 	"strings"
 )
 
-// cores are where servers run and where the load comes from.
-type cores struct{ server, load int }
+// Cores are where servers run and where the load comes from.
+type Cores struct{ Server, Load int }
 
-// machine says in words where this runs.
-func machine() string {
+// Describe says in words where this runs.
+func Describe() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease") // where it is missing, nothing is said of it
 	return fmt.Sprintf("%s, %d cores, Linux %s, %s", processor(), runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.GOARCH)
 }
