@@ -20,10 +20,11 @@ type Discovery interface {
 	Watch(ctx context.Context, changed func([]balance.Endpoint)) error
 }
 
-// Options are the settings of a Service. All are required but AttemptTimeout.
+// Options are the settings of a Service. All are required but Decisions and AttemptTimeout.
 type Options struct {
 	Listen       string
 	Discovery    Discovery
+	Decisions    Decisions         // of the autoscaler; nil: there is no cluster to read them from
 	Transport    http.RoundTripper // to the replicas
 	Queue        int               // requests that may wait
 	QueueTimeout time.Duration     // longest wait while there are replicas

@@ -12,6 +12,7 @@ import (
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/balance"
+	"resnet-autoscaling/internal/dispatcher/page"
 	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/lifecycle"
 
@@ -25,6 +26,8 @@ type Service struct {
 	metrics   *metrics
 	rates     rates
 	latencies latencies
+	recent    *recent
+	feed      *feed
 	proxy     *httputil.ReverseProxy
 	server    *httpserve.Server
 	known     atomic.Bool // discovery has answered, if only with no replicas
@@ -35,7 +38,8 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, queue: newQueue(o)}
+	s := &Service{o: o, queue: newQueue(o), recent: newRecent()}
+	s.feed = newFeed(s.snapshot, s.rates.status)
 	s.metrics = newMetrics(o.Registry, s.queue)
 	s.proxy = s.newProxy()
 	server, err := httpserve.New(httpserve.Options{
@@ -43,6 +47,8 @@ func New(o Options) (*Service, error) {
 		Routes: func(r chi.Router) {
 			r.Post(api.PathPredict, s.forward)
 			r.Get(api.PathStatus, s.status)
+			r.Get(api.PathEvents, s.events)
+			page.Routes(r)
 		},
 		Ready:          s.ready,
 		Gatherer:       o.Registry,
@@ -65,8 +71,10 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 func (s *Service) Run(ctx context.Context) error {
 	defer s.queue.wake.Stop()
 	return lifecycle.Run(ctx,
+		lifecycle.Part{Name: "decisions", Run: s.followDecisions},
 		lifecycle.Part{Name: "discovery", Run: s.discover},
 		lifecycle.Part{Name: "http", Run: s.server.Run},
+		lifecycle.Part{Name: "events", Run: s.feed.run}, // it ends first: the streams would hold up the drain
 	)
 }
 
@@ -99,11 +107,19 @@ func (s *Service) learn(name string, h http.Header) {
 
 // status answers GET /status.
 func (s *Service) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	// The status is out; a caller that is gone cannot be told anything.
+	_ = json.NewEncoder(w).Encode(s.snapshot(time.Now()))
+}
+
+func (s *Service) snapshot(now time.Time) api.DispatcherStatus {
 	q := s.queue.status()
 	status := api.DispatcherStatus{
-		Replicas: make([]api.ReplicaStatus, len(q.replicas)),
-		Queue:    api.QueueStatus{Length: q.length, Limit: s.o.Queue, HeldBytes: q.held, MaxBytes: s.o.MaxHeldBytes},
-		Rates:    s.rates.status(time.Now()),
+		Replicas:  make([]api.ReplicaStatus, len(q.replicas)),
+		Queue:     api.QueueStatus{Length: q.length, Limit: s.o.Queue, HeldBytes: q.held, MaxBytes: s.o.MaxHeldBytes},
+		Rates:     s.rates.status(now),
+		Latency:   s.recent.status(now),
+		Decisions: s.decisionsState(),
 	}
 	for i, r := range q.replicas {
 		status.Replicas[i] = api.ReplicaStatus{
@@ -111,7 +127,5 @@ func (s *Service) status(w http.ResponseWriter, _ *http.Request) {
 			CapacityRPS: r.Capacity, LatencyMS: float64(r.Latency) / float64(time.Millisecond),
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	// The status is out; a caller that is gone cannot be told anything.
-	_ = json.NewEncoder(w).Encode(status)
+	return status
 }

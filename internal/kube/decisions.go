@@ -31,9 +31,8 @@ func (d *Deployment) DecisionLog(log *slog.Logger) *DecisionLog { return &Decisi
 // Follow tells each decision once, those that the API server still knows first and in their order, until ctx ends. Times are as exact as
 // an Event's: whole seconds. While they cannot be read it tries again: it says so in the log, once, and when it is over, and tells it
 // to readable each time it notices.
-func (l *DecisionLog) Follow(ctx context.Context, decided func(at time.Time, decision string), readable func(bool)) error {
+func (l *DecisionLog) Follow(ctx context.Context, decided func(at time.Time, decision string), readable func(bool)) {
 	l.deployment.followEvents(ctx, &decisionStore{decided: decided}, l.log, func(err error) { readable(err == nil) })
-	return nil
 }
 
 // Decisions tells what an autoscaler did to the Deployment after a time until ctx ends, or until it cannot be read: then it says why.
