@@ -30,7 +30,8 @@ cluster, --replicas lists them.
 Requests wait here in one queue, and not at the replicas, so that none waits behind a busy replica while another idles. A request
 whose replica dies before it answered is sent to another one; with no replica at all, requests are held until there is one.
 
-GET /status tells what it sees, GET /openapi.json what it takes and answers; /metrics is for Prometheus, /healthz and /readyz for probes.
+GET / is a page to try it with, and to watch it work. GET /status tells what it sees, /events the same as it changes, /openapi.json what
+it takes and answers; /metrics is for Prometheus, /healthz and /readyz for probes.
 
 With --api-keys-file, all but the probes, the page and the description asks for a key, sent as Authorization: Bearer KEY. The file has a
 line for each key, with the key's hash instead of the key; # begins a comment:
@@ -52,6 +53,7 @@ type flags struct {
 	Listen         command.Address `default:":8080" help:"Address to serve on."`
 	Replicas       []string        `help:"A fixed list of replicas' URLs, such as http://127.0.0.1:8000, instead of a Service's; repeat the flag, or separate by commas, for more." placeholder:"URL"`
 	Service        string          `default:"resnet-inference" help:"The Kubernetes Service whose pods are the replicas, at their port named http."`
+	Deployment     string          `default:"resnet-inference" help:"The Deployment of those pods: the page shows what the autoscaler decides about it."`
 	Kubeconfig     string          `help:"Kubeconfig file. Default: the ServiceAccount in a pod, else $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
 	Context        string          `help:"Context of the kubeconfig. Default: its current one."`
 	Namespace      string          `short:"n" help:"Namespace of the Service. Default: the context's."`
@@ -86,12 +88,12 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	transport := dispatcher.NewTransport()
 	defer transport.CloseIdleConnections()
-	replicas, err := f.discovery(transport, log)
+	replicas, decisions, err := f.around(transport, log)
 	if err != nil {
 		return err
 	}
 	service, err := dispatcher.New(dispatcher.Options{
-		Listen: string(f.Listen), Discovery: replicas, Transport: transport,
+		Listen: string(f.Listen), Discovery: replicas, Decisions: decisions, Transport: transport,
 		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
 		MaxHeldBytes: int64(f.MaxHeldBytes), MaxBody: int64(f.MaxBody), AttemptTimeout: f.AttemptTimeout,
 		AdminListen: string(f.AdminListen), Certificate: certificate, Keys: keys, RateLimit: f.RateLimit, LogSample: f.AccessLogSample,
@@ -104,20 +106,29 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 	return service.Run(ctx)
 }
 
-// discovery is the fixed list where there is one, else the Service's pods.
-func (f *flags) discovery(transport http.RoundTripper, log *slog.Logger) (dispatcher.Discovery, error) {
+// around is where the replicas are: the fixed list where there is one, else the Service's pods, about which an autoscaler decides.
+func (f *flags) around(transport http.RoundTripper, log *slog.Logger) (dispatcher.Discovery, dispatcher.Decisions, error) {
 	if len(f.Replicas) > 0 {
-		return f.fixed(transport)
+		fixed, err := f.fixed(transport)
+		return fixed, nil, err
 	}
 	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
 	var misuse *command.Misuse
 	if errors.As(err, &misuse) {
-		return nil, err
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
+		return nil, nil, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
 	}
-	return cluster.Endpoints(f.Service, log)
+	endpoints, err := cluster.Endpoints(f.Service, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	deployment, err := cluster.Deployment(f.Deployment)
+	if err != nil {
+		return nil, nil, err
+	}
+	return endpoints, deployment.DecisionLog(log), nil
 }
 
 // keys are nil where none are asked for.

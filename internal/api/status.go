@@ -16,6 +16,9 @@ type DispatcherStatus struct {
 	Replicas []ReplicaStatus `json:"replicas"`
 	Queue    QueueStatus     `json:"queue"`
 	Rates    RateStatus      `json:"rates"`
+	Latency  LatencyStatus   `json:"latency_ms"`
+	// Decisions says whether the autoscaler's decisions, which GET /events tells, can be read.
+	Decisions DecisionsState `json:"decisions"`
 }
 
 // ReplicaStatus is one replica as the dispatcher sees it.
@@ -43,6 +46,24 @@ type RateStatus struct {
 	ServedRPS  float64 `json:"served_rps"`
 	FailedRPS  float64 `json:"failed_rps"`
 }
+
+// LatencyStatus is how long callers waited for the good answers of the last thirty seconds, in milliseconds: from the request's arrival,
+// with the wait in the queue and all tries, to the end of its answer. Refusals and errors, which may be quick, are in the rates.
+type LatencyStatus struct {
+	P50     float64 `json:"p50"` // 0 where there were no answers
+	P99     float64 `json:"p99"`
+	Answers int64   `json:"answers"` // how many these are percentiles of
+}
+
+// DecisionsState is whether the autoscaler's decisions can be read.
+type DecisionsState string
+
+// The states. None: there is no cluster to read them from. Unreadable: also before the first answer.
+const (
+	DecisionsNone       DecisionsState = "none"
+	DecisionsFollowed   DecisionsState = "followed"
+	DecisionsUnreadable DecisionsState = "unreadable"
+)
 
 // ReadyReplicas counts the replicas that take requests.
 func (s DispatcherStatus) ReadyReplicas() int {

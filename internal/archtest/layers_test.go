@@ -63,6 +63,7 @@ var layerOf = map[string]layer{
 
 	"internal/testkit":         tests,
 	"internal/testkit/kubeapi": tests,
+	"internal/testkit/browser": tests,
 	"internal/archtest":        tests,
 	"internal/integration":     tests,
 }

@@ -34,15 +34,15 @@ func replica(t testing.TB, predict http.HandlerFunc) balance.Endpoint {
 // stub has one slot, is ready, and answers everything else.
 func stub(t testing.TB, answer http.HandlerFunc) balance.Endpoint {
 	t.Helper()
-	return played(t, func(w http.ResponseWriter, r *http.Request) {
+	return playedReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != api.PathReadyz {
 			answer(w, r)
 		}
 	})
 }
 
-// played has one slot, and may not be ready.
-func played(t testing.TB, serve http.HandlerFunc) balance.Endpoint {
+// playedReplica has one slot, and may not be ready.
+func playedReplica(t testing.TB, serve http.HandlerFunc) balance.Endpoint {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.Capability{Slots: 1, CapacityRPS: 10, Load: -1}.Set(w.Header())

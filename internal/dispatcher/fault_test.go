@@ -146,7 +146,7 @@ func TestAReplicaThatWasSetAsideIsAskedFirst(t *testing.T) {
 	var well atomic.Bool
 	var asked, risked atomic.Int64
 	well.Store(true)
-	bad := played(t, func(w http.ResponseWriter, r *http.Request) {
+	bad := playedReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == api.PathReadyz && !well.Load():
 			asked.Add(1)
@@ -242,7 +242,7 @@ func TestACallerThatLeavesTakesItsWorkAlong(t *testing.T) {
 
 func TestAFixedReplicaThatIsNotReadyGetsNothing(t *testing.T) {
 	var drains atomic.Bool
-	one := played(t, func(w http.ResponseWriter, r *http.Request) {
+	one := playedReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathReadyz && drains.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}

@@ -29,6 +29,7 @@ func (s *Service) forward(w http.ResponseWriter, r *http.Request) {
 		}
 		s.metrics.answered(code, time.Since(arrived))
 		s.rates.ended(time.Now(), code)
+		s.recent.answered(time.Now(), code, time.Since(arrived))
 	}()
 	s.rates.arrived(arrived)
 

@@ -30,6 +30,7 @@ type Options struct {
 	RateLimit    float64                // requests a second of one client; 0: as many as it likes
 	LogSample    float64                // the share of good requests that get a line in the log, 0 to 1
 	Discovery    Discovery
+	Decisions    Decisions         // of the autoscaler; nil: there is no cluster to read them from
 	Transport    http.RoundTripper // to the replicas
 	Queue        int               // requests that may wait
 	QueueTimeout time.Duration     // longest wait while there are replicas

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/dispatcher/page"
 	"resnet-autoscaling/internal/httpserve"
 	"resnet-autoscaling/internal/lifecycle"
 
@@ -44,6 +45,7 @@ func (s *Service) bind() error {
 // routes are all that is served beside the probes and /metrics.
 func (s *Service) routes(r chi.Router) {
 	r.Get(api.PathOpenAPI, describe)
+	page.Routes(r)
 	r.Group(s.guarded)
 }
 
@@ -52,6 +54,7 @@ func (s *Service) guarded(r chi.Router) {
 	r.Use(s.access.middleware, s.guard)
 	r.Post(api.PathPredict, s.forward)
 	r.Get(api.PathStatus, s.status)
+	r.Get(api.PathEvents, s.events)
 	r.Route(api.PathV2, s.v2)
 }
 

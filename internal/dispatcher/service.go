@@ -24,6 +24,8 @@ type Service struct {
 	rates     rates
 	limits    *limits
 	access    *accessLog
+	recent    *recent
+	feed      *feed
 	proxy     *httputil.ReverseProxy
 	questions *httputil.ReverseProxy
 	server    *httpserve.Server
@@ -37,8 +39,11 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, limits: newLimits(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue)}
+	s := &Service{
+		o: o, recent: newRecent(), limits: newLimits(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue),
+	}
 	s.queue = newQueue(o, s.askLater)
+	s.feed = newFeed(s.snapshot, s.rates.status)
 	s.metrics = newMetrics(o.Registry, s.queue)
 	s.proxy = s.newProxy()
 	s.questions = s.newQuestions()
@@ -55,8 +60,10 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 func (s *Service) Run(ctx context.Context) error {
 	defer s.queue.wake.Stop()
 	return lifecycle.Run(ctx, append(s.operatorParts(),
+		lifecycle.Part{Name: "decisions", Run: s.followDecisions},
 		lifecycle.Part{Name: "discovery", Run: s.discover},
 		lifecycle.Part{Name: "http", Run: s.server.Run},
+		lifecycle.Part{Name: "events", Run: s.feed.run}, // it ends first: the streams would hold up the drain
 	)...)
 }
 
@@ -97,11 +104,19 @@ func (s *Service) learn(name string, h http.Header, own int) bool {
 
 // status answers GET /status.
 func (s *Service) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	// The status is out; a caller that is gone cannot be told anything.
+	_ = json.NewEncoder(w).Encode(s.snapshot(time.Now()))
+}
+
+func (s *Service) snapshot(now time.Time) api.DispatcherStatus {
 	q := s.queue.status()
 	status := api.DispatcherStatus{
-		Replicas: make([]api.ReplicaStatus, len(q.replicas)),
-		Queue:    api.QueueStatus{Length: q.length, Limit: s.o.Queue, HeldBytes: q.held, MaxBytes: s.o.MaxHeldBytes},
-		Rates:    s.rates.status(time.Now()),
+		Replicas:  make([]api.ReplicaStatus, len(q.replicas)),
+		Queue:     api.QueueStatus{Length: q.length, Limit: s.o.Queue, HeldBytes: q.held, MaxBytes: s.o.MaxHeldBytes},
+		Rates:     s.rates.status(now),
+		Latency:   s.recent.status(now),
+		Decisions: s.decisionsState(),
 	}
 	for i, r := range q.replicas {
 		status.Replicas[i] = api.ReplicaStatus{
@@ -109,7 +124,5 @@ func (s *Service) status(w http.ResponseWriter, _ *http.Request) {
 			CapacityRPS: r.Capacity, LatencyMS: float64(r.Latency) / float64(time.Millisecond),
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	// The status is out; a caller that is gone cannot be told anything.
-	_ = json.NewEncoder(w).Encode(status)
+	return status
 }

@@ -38,10 +38,16 @@ type slicesAPI struct {
 	streamy bool // sends initial events when asked to, as API servers since 1.32 do
 }
 
-// startAPI serves the API, and connects to it by a kubeconfig.
+// startAPI plays the API with these slices, and connects to it.
 func startAPI(t *testing.T, streamy bool, slices ...discoveryv1.EndpointSlice) (*slicesAPI, *kube.Cluster) {
 	t.Helper()
 	api := &slicesAPI{slices: slices, version: 1, streams: map[chan metav1.WatchEvent]bool{}, streamy: streamy}
+	return api, connect(t, api)
+}
+
+// connect serves a part of the API, and connects to it by a kubeconfig.
+func connect(t *testing.T, api http.Handler) *kube.Cluster {
+	t.Helper()
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
@@ -55,7 +61,7 @@ func startAPI(t *testing.T, streamy bool, slices ...discoveryv1.EndpointSlice) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	return api, cluster
+	return cluster
 }
 
 func (a *slicesAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -23,8 +23,8 @@ import (
 type link struct {
 	ask  func(context.Context, metav1.ListOptions) (runtime.Object, error)
 	open func(context.Context, metav1.ListOptions) (watch.Interface, error)
-	// well is told whether what the store holds is kept up to date; may be nil.
-	well func(bool)
+	// well is told whether what the store holds is kept up to date, by nil or by why not; may be nil.
+	well func(error)
 
 	log        *slog.Logger // with what it is about
 	lost, back string       // what is logged
@@ -74,7 +74,10 @@ func (l *link) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return // the end, or only too old a version: the reflector asks for the newest
 	}
-	l.tellWell(false)
+	if apierrors.IsForbidden(err) {
+		err = fmt.Errorf("%w (the right that is missing: %s)", err, l.right)
+	}
+	l.tellWell(err)
 	trouble := "unreachable"
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
 		trouble = "refused"
@@ -83,23 +86,20 @@ func (l *link) failed(ctx context.Context, err error) {
 		return
 	}
 	l.trouble = trouble
-	if apierrors.IsForbidden(err) {
-		err = fmt.Errorf("%w (the right that is missing: %s)", err, l.right)
-	}
 	l.log.Error(l.lost, "error", err)
 }
 
 func (l *link) recovered() {
-	l.tellWell(true)
+	l.tellWell(nil)
 	if l.trouble != "" {
 		l.log.Info(l.back)
 	}
 	l.trouble = ""
 }
 
-func (l *link) tellWell(well bool) {
+func (l *link) tellWell(err error) {
 	if l.well != nil {
-		l.well(well)
+		l.well(err)
 	}
 }
 

@@ -83,7 +83,7 @@ func (d *Deployment) Watch(ctx context.Context, log *slog.Logger) error {
 		open: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return d.pods.Watch(ctx, selected(o))
 		},
-		well: d.watched.setWell, log: log.With("deployment", d.name, "namespace", d.namespace),
+		well: func(err error) { d.watched.setWell(err == nil) }, log: log.With("deployment", d.name, "namespace", d.namespace),
 		lost: "the pods cannot be watched; they are listed at each tick", back: "the pods are watched again",
 		right: "list and watch on pods in namespace " + d.namespace,
 	}
