@@ -16,9 +16,9 @@ import (
 
 var (
 	requests = flag.Int("chaos.requests", 1500, "requests of each scenario with stand-ins for model servers")
-	rate     = flag.Float64("chaos.rate", 300, "of them, in a second")
+	rate     = flag.Float64("chaos.rate", 400, "of them, in a second")
 	real     = flag.Int("chaos.real", 0, "requests of each scenario with real model servers; 0: these are left out")
-	realRate = flag.Float64("chaos.real-rate", 30, "of them, in a second")
+	realRate = flag.Float64("chaos.real-rate", 36, "of them, in a second")
 	seed     = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "of all that is left to chance; a test that fails tells its own")
 )
 
@@ -63,14 +63,19 @@ func (f form) span(long time.Duration, share float64) time.Duration {
 
 func (f form) killEvery() time.Duration  { return f.span(5*time.Second, 0.2) }
 func (f form) drainDelay() time.Duration { return f.span(5*time.Second, 0.2) }
-func (f form) apiAway() time.Duration    { return f.span(time.Minute, 0.9) }
+func (f form) apiAway() time.Duration    { return f.span(time.Minute, 1.1) }
+
+// forms are what is run of each scenario, by the name of what the replicas are.
+func forms() map[string]form {
+	all := map[string]form{"stand-ins": {kind: standIns, replicas: 8, dispatchers: 1, requests: *requests, rate: *rate}}
+	if *real > 0 {
+		all["model servers"] = form{kind: modelServers, replicas: 4, dispatchers: 1, requests: *real, rate: *realRate}
+	}
+	return all
+}
 
 func TestNoRequestIsLost(t *testing.T) {
-	forms := map[string]form{"stand-ins": {kind: standIns, replicas: 8, dispatchers: 1, requests: *requests, rate: *rate}}
-	if *real > 0 {
-		forms["model servers"] = form{kind: modelServers, replicas: 4, dispatchers: 1, requests: *real, rate: *realRate}
-	}
-	for name, f := range forms {
+	for name, f := range forms() {
 		t.Run(name, func(t *testing.T) {
 			t.Run("rolling restart of all replicas", func(t *testing.T) { f.run(t, rollReplicas) })
 			t.Run("kill -9 again and again", func(t *testing.T) { f.run(t, killReplicas) })
@@ -89,26 +94,31 @@ func (f form) run(t *testing.T, breakIt func(*stage)) {
 	s.startLoad()
 	breakIt(s)
 	s.pods.settle()
-	s.load.finish(t)
+	s.load.finish()
 	s.comesToRest()
 }
 
-// What is sent while there is no replica at all waits for the first one, also for longer than the queue's patience, and is counted, which
-// is what wakes that replica.
+// What is sent while there is no replica at all waits for the first one, also for longer than the queue's patience, which does not run
+// meanwhile. It is counted, which is what wakes that replica.
 func TestRequestsSentIntoNothingAreAnswered(t *testing.T) {
 	const sent = 100
-	s := newStage(t, form{kind: standIns, dispatchers: 1, requests: sent, rate: 1000}, "--queue-timeout=200ms")
-	s.startLoad()
-	s.load.enough()
-	d := s.dispatchers.running()[0]
-	s.eventually("all of them wait", func(c *complaint) {
-		if m, err := d.metrics(); !c.failed(err) {
-			c.want("waiting", m.sum("dispatcher_queue_length"), float64(sent))
-			c.want("arrivals", m.sum("dispatcher_arrivals_total"), float64(sent))
-		}
-	})
-	s.pause(time.Second)
-	s.pods.add(1)
-	s.load.finish(t)
-	s.comesToRest()
+	for name, f := range forms() {
+		t.Run(name, func(t *testing.T) {
+			// They come over a longer time than the patience, and are answered in far less.
+			patience := f.kind.patience
+			s := newStage(t, form{kind: f.kind, dispatchers: 1, requests: sent, rate: sent / (1.2 * patience.Seconds())}, "--queue-timeout="+patience.String())
+			s.startLoad()
+			s.load.enough()
+			d := s.dispatchers.running()[0]
+			s.eventually("all of them wait", func(c *complaint) {
+				if m, err := d.metrics(); !c.failed(err) {
+					c.want("waiting", m.sum("dispatcher_queue_length"), float64(sent))
+					c.want("arrivals", m.sum("dispatcher_arrivals_total"), float64(sent))
+				}
+			})
+			s.pods.add(1)
+			s.load.finish()
+			s.comesToRest()
+		})
+	}
 }

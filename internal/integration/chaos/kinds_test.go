@@ -22,6 +22,8 @@ type kind struct {
 	program string
 	args    []string
 	asks    func(t *testing.T, random *rand.Rand) asker
+	// patience is several times what one replica needs for a hundred questions, on a busy machine.
+	patience time.Duration
 }
 
 // asker makes the nth question. No two have the same body. Only one goroutine at a time may ask.
@@ -34,10 +36,8 @@ type question struct {
 	right       func(api.PredictResponse) bool // whether it is this question that was answered
 }
 
-// serviceTime is one that eight stand-ins and the race detector leave two cores idle with.
-const serviceTime = 6 * time.Millisecond
-
-var standIns = kind{program: "replica", args: []string{"--service=" + serviceTime.String()}, asks: randomBodies}
+// The stand-ins take less time than a model server, so that eight of them can do more than two cores can dispatch under the race detector.
+var standIns = kind{program: "replica", args: []string{"--service=6ms"}, asks: randomBodies, patience: 4 * time.Second}
 
 // randomBodies are mostly as small as a thumbnail, and some as large as a photograph. The answer's label is the body's checksum.
 func randomBodies(_ *testing.T, random *rand.Rand) asker {
@@ -61,7 +61,7 @@ func randomBodies(_ *testing.T, random *rand.Rand) asker {
 }
 
 // The model servers are told a quarter of a core each, as in minikube, so that they find the capacity that they have beside each other.
-var modelServers = kind{program: "model-server", args: []string{"--cpu-limit=250m"}, asks: photographs}
+var modelServers = kind{program: "model-server", args: []string{"--cpu-limit=250m"}, asks: photographs, patience: 10 * time.Second}
 
 // photographs are the sample JPEGs whose label is known, each with a comment that makes it unique.
 func photographs(t *testing.T, random *rand.Rand) asker {

@@ -29,6 +29,7 @@ const (
 // load sends requests at random instants, whatever becomes of those before, until it has sent as many as are asked for and is told that
 // what it is there to see is over. Each is sent once.
 type load struct {
+	t      *testing.T
 	client *http.Client
 	form   form
 	ask    asker
@@ -46,7 +47,7 @@ type load struct {
 
 func startLoad(t *testing.T, client *http.Client, f form, d *diary) *load {
 	t.Helper()
-	l := &load{client: client, form: f, diary: d, ask: f.kind.asks(t, chance(questions)), allBack: make(chan struct{}), began: time.Now()}
+	l := &load{t: t, client: client, form: f, diary: d, ask: f.kind.asks(t, chance(questions)), allBack: make(chan struct{}), began: time.Now()}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.abort = cancel
 	t.Cleanup(func() { cancel(); <-l.allBack })
@@ -100,7 +101,7 @@ func (l *load) send(parent context.Context, n int, q question) {
 	ctx, cancel := context.WithTimeout(parent, answerWithin)
 	defer cancel()
 	began := time.Now()
-	err := l.exchange(ctx, q)
+	err := l.exchange(ctx, n, q)
 	if parent.Err() != nil {
 		return // the test has ended, and has said why
 	}
@@ -108,13 +109,14 @@ func (l *load) send(parent context.Context, n int, q question) {
 }
 
 // exchange sends a question and checks the answer.
-func (l *load) exchange(ctx context.Context, q question) error {
+func (l *load) exchange(ctx context.Context, n int, q question) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, serviceURL+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return err
 	}
 	req.GetBody = nil // the client must not send a body twice: what is cut off under its hands is lost
 	req.Header.Set("Content-Type", q.contentType)
+	req.Header.Set(api.HeaderRequestID, fmt.Sprintf("request-%d", n)) // as the dispatcher's log names it
 	resp, err := l.client.Do(req)
 	if err != nil {
 		return err
@@ -137,15 +139,15 @@ func (l *load) exchange(ctx context.Context, q question) error {
 // enough tells that the scenario is over: what is left to send is sent, and no more.
 func (l *load) enough() { l.told.Store(true) }
 
-// finish lets the load send what is left of it, waits for the answers, and checks them.
-func (l *load) finish(t *testing.T) {
-	t.Helper()
+// finish lets the load send what is left of it, waits for the answers, and ends the test unless each has come.
+func (l *load) finish() {
+	l.t.Helper()
 	l.enough()
 	<-l.allBack // each request ends within answerWithin, and a few losses end the load
 	l.client.CloseIdleConnections()
 	sent := int(l.sent.Load())
-	t.Logf("%d requests at %.0f/s, %v held back; %s", sent, float64(sent)/l.sentUntil.Sub(l.began).Seconds(), l.heldBack.Round(time.Millisecond), l.ledger.tells())
+	l.t.Logf("%d requests at %.0f/s, %v held back; %s", sent, float64(sent)/l.sentUntil.Sub(l.began).Seconds(), l.heldBack.Round(time.Millisecond), l.ledger.tells())
 	if sent < l.form.requests || l.ledger.answered() != sent {
-		t.Errorf("%d requests, want at least %d; lost:\n%s\nwhat was done meanwhile:\n%s", sent, l.form.requests, l.ledger.tellsLosses(), l.diary)
+		l.t.Fatalf("%d requests, want at least %d; lost:\n%s\nwhat was done meanwhile:\n%s", sent, l.form.requests, l.ledger.tellsLosses(), l.diary)
 	}
 }

@@ -19,6 +19,7 @@ func killReplicas(s *stage) {
 		s.pause(s.form.killEvery())
 		s.pods.kill(s.pods.any(s.form.replicas / 2))
 	}
+	s.wasHit()
 }
 
 // scaleDownAndUp takes all replicas but one away at once, lets the queue grow, and brings the others back.
@@ -55,6 +56,7 @@ func takeTheAPIAway(s *stage) {
 		s.t.Fatal(err)
 	}
 	s.diary.note("the API is back")
+	s.wasHit()
 	s.eventually("the dispatchers know what has become of the replicas", func(c *complaint) {
 		for _, d := range s.dispatchers.running() {
 			d.knows(c, s.pods.running())

@@ -91,6 +91,9 @@ func (s *stage) eventually(what string, look func(*complaint)) {
 func (s *stage) comesToRest() {
 	s.t.Helper()
 	s.eventually("all is at rest", func(c *complaint) {
+		for _, p := range s.pods.running() {
+			c.want(p.name+" is ready", isReady(p.address()), true)
+		}
 		arrived := 0.0
 		for _, d := range s.dispatchers.running() {
 			d.rests(c, s.pods.running())
@@ -102,9 +105,21 @@ func (s *stage) comesToRest() {
 			c.want("arrivals", arrived, float64(s.load.sent.Load()))
 		}
 	})
+}
+
+// wasHit checks that what was done to the replicas cost a request another try.
+func (s *stage) wasHit() {
+	s.t.Helper()
+	retried := 0.0
 	for _, d := range s.dispatchers.running() {
-		if m, err := d.metrics(); err == nil {
-			s.t.Logf("%s: %v", d.name, m["dispatcher_retries_total"].GetMetric())
+		m, err := d.metrics()
+		if err != nil {
+			s.t.Fatal(err)
 		}
+		retried += m.sum("dispatcher_retries_total")
+	}
+	s.t.Logf("%v requests were tried again", retried)
+	if retried == 0 {
+		s.t.Error("no request was tried again: nothing was hit")
 	}
 }
