@@ -38,6 +38,7 @@ type pods struct {
 	root       string
 	drainDelay time.Duration
 	made       int
+	killed     int
 	background sync.WaitGroup
 
 	mu       sync.Mutex // of what follows, and of the pods' fields

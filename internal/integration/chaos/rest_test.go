@@ -67,22 +67,30 @@ func (c *complaint) failed(err error) bool {
 
 func (c *complaint) String() string { return strings.Join(*c, "; ") }
 
-// knows complains unless a dispatcher has just these replicas, and all of them ready.
-func (d *dispatcher) knows(c *complaint, pods []*pod) {
+// lists complains unless a dispatcher has just these replicas, in whatever state.
+func (d *dispatcher) lists(c *complaint, pods []*pod) (list []api.ReplicaStatus) {
 	s, err := d.status()
 	if c.failed(err) {
-		return
+		return nil
 	}
 	var want, got []string
 	for _, p := range pods {
-		want = append(want, fmt.Sprintf("%s %s", p.name, api.ReplicaReady))
+		want = append(want, p.name)
 	}
 	for _, r := range s.Replicas {
-		got = append(got, fmt.Sprintf("%s %s", r.Name, r.State))
+		got = append(got, r.Name)
 	}
 	slices.Sort(want)
 	slices.Sort(got)
 	c.want(d.name+": replicas", fmt.Sprint(got), fmt.Sprint(want))
+	return s.Replicas
+}
+
+// knows complains unless it has just these replicas, and all of them ready.
+func (d *dispatcher) knows(c *complaint, pods []*pod) {
+	for _, r := range d.lists(c, pods) {
+		c.want(d.name+": "+r.Name, r.State, api.ReplicaReady)
+	}
 }
 
 // idles complains unless it has no request, and has all credits back.
@@ -98,14 +106,8 @@ func (d *dispatcher) idles(c *complaint) {
 	c.want(d.name+": bytes held", s.Queue.HeldBytes, int64(0))
 }
 
-// rests complains unless a dispatcher has nothing left of what it did but the counts of it, and these agree.
-func (d *dispatcher) rests(c *complaint, pods []*pod) {
-	d.knows(c, pods)
-	d.idles(c)
-	m, err := d.metrics()
-	if c.failed(err) {
-		return
-	}
+// countsRight complains unless a dispatcher's counts agree, and it has nothing left of what it did but these.
+func (d *dispatcher) countsRight(c *complaint, m series, replicas int) {
 	arrived := m.sum("dispatcher_arrivals_total")
 	for name, value := range map[string]float64{
 		"dispatcher_in_flight": 0, "dispatcher_queue_length": 0, "dispatcher_shed_total": 0, "dispatcher_requests_total": arrived,
@@ -113,7 +115,7 @@ func (d *dispatcher) rests(c *complaint, pods []*pod) {
 		c.want(d.name+": "+name, m.sum(name), value)
 	}
 	c.want(d.name+": answered with 200", m.sum("dispatcher_requests_total", "200"), arrived)
-	// A connection to a replica that is kept is two goroutines, and the probe's may be kept beside the requests'.
-	most := d.goroutines + float64(4*len(pods)+8)
-	c.want(fmt.Sprintf("%s: %v goroutines (%v before the load) at most %v", d.name, m.sum("go_goroutines"), d.goroutines, most), m.sum("go_goroutines") <= most, true)
+	// A connection that is kept is two goroutines, and of a replica two may be: a request's, and that of a question between.
+	now, most := m.sum("go_goroutines"), d.goroutines+float64(4*replicas+8)
+	c.want(fmt.Sprintf("%s: that of its %v goroutines, %v before the load, at most %v are left", d.name, now, d.goroutines, most), now <= most, true)
 }

@@ -19,7 +19,6 @@ func killReplicas(s *stage) {
 		s.pause(s.form.killEvery())
 		s.pods.kill(s.pods.any(s.form.replicas / 2))
 	}
-	s.wasHit()
 }
 
 // scaleDownAndUp takes all replicas but one away at once, lets the queue grow, and brings the others back.
@@ -41,22 +40,27 @@ func takeTheAPIAway(s *stage) {
 	s.door.shut()
 	s.diary.note("the API is away")
 	back := time.Now().Add(s.form.apiAway())
+	told := s.pods.running()
 	s.pods.lose(s.pods.running()[0])
 	if s.form.replicas > 4 {
 		s.pods.remove(s.pods.running()[0])
 	}
-	known := s.pods.running()
+	left := s.pods.running()
 	s.pods.add(2)
 	for n := 0; time.Now().Before(back); n++ {
-		s.pods.kill(known[n%len(known)])
+		s.pods.kill(left[n%len(left)])
 		s.pods.settle()
 		s.pause(s.form.killEvery())
 	}
+	s.eventually("the dispatchers hold on to the replicas that they were told of", func(c *complaint) {
+		for _, d := range s.dispatchers.running() {
+			d.lists(c, told)
+		}
+	})
 	if err := s.door.open(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.diary.note("the API is back")
-	s.wasHit()
 	s.eventually("the dispatchers know what has become of the replicas", func(c *complaint) {
 		for _, d := range s.dispatchers.running() {
 			d.knows(c, s.pods.running())

@@ -94,32 +94,31 @@ func (s *stage) comesToRest() {
 		for _, p := range s.pods.running() {
 			c.want(p.name+" is ready", isReady(p.address()), true)
 		}
-		arrived := 0.0
 		for _, d := range s.dispatchers.running() {
-			d.rests(c, s.pods.running())
-			if m, err := d.metrics(); !c.failed(err) {
-				arrived += m.sum("dispatcher_arrivals_total")
-			}
+			d.knows(c, s.pods.running())
+			d.idles(c)
 		}
-		if s.dispatchers.stopped == 0 { // else some of them cannot be asked any more
-			c.want("arrivals", arrived, float64(s.load.sent.Load()))
-		}
+		s.counts(c)
 	})
 }
 
-// wasHit checks that what was done to the replicas cost a request another try.
-func (s *stage) wasHit() {
-	s.t.Helper()
-	retried := 0.0
+// counts complains unless the dispatchers have counted what there was.
+func (s *stage) counts(c *complaint) {
+	var arrived, retried float64
 	for _, d := range s.dispatchers.running() {
 		m, err := d.metrics()
-		if err != nil {
-			s.t.Fatal(err)
+		if c.failed(err) {
+			return
 		}
+		d.countsRight(c, m, len(s.pods.running()))
+		arrived += m.sum("dispatcher_arrivals_total")
 		retried += m.sum("dispatcher_retries_total")
 	}
-	s.t.Logf("%v requests were tried again", retried)
-	if retried == 0 {
-		s.t.Error("no request was tried again: nothing was hit")
+	if s.dispatchers.stopped > 0 {
+		return // and cannot be asked any more
+	}
+	c.want("arrivals", arrived, float64(s.load.sent.Load()))
+	if s.pods.killed > 0 {
+		c.want("requests tried again since replicas were killed", retried > 0, true)
 	}
 }

@@ -67,6 +67,7 @@ func (c *pods) lose(p *pod) { c.crash(p, func() { c.forget(p) }) }
 
 func (c *pods) crash(p *pod, noticed func()) {
 	c.strike(p)
+	c.killed++
 	after := unnoticed + time.Duration(c.random.Int64N(int64(unnoticed)))
 	c.diary.note("%s is killed, which is noticed %v later", p.name, after.Round(time.Millisecond))
 	p.process.kill()
