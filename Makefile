@@ -45,6 +45,10 @@ test: setup build $(KUBECTL) $(PROMTOOL) ## run every test, with the race detect
 	PATH="$$PATH:$(CACHE)/bin" go test -race -timeout 15m ./...
 	go -C internal/bench test ./...
 
+.PHONY: chaos
+chaos: setup ## break the system under load for a quarter of an hour, and count what is lost: SEED repeats what is left to chance
+	go test -race -count=1 -timeout 40m -v ./internal/integration/chaos -chaos.requests=50000 -chaos.rate=600 -chaos.real=2000 $(if $(SEED),-chaos.seed=$(SEED))
+
 .PHONY: e2e
 e2e: setup build $(KUBECTL) $(E2E)/kube-apiserver $(E2E)/etcd $(E2E)/kwok ## prove the cluster's part on a real control plane, in a network namespace
 	go -C internal/e2e test -count=1 -timeout 25m -v ./...
