@@ -14,8 +14,9 @@ import (
 )
 
 func TestTheCrowdStaysAndComesBack(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	server.Config.ReadHeaderTimeout = 50 * time.Millisecond // throws out those that drip their headers
+	server.Start()
 	defer server.Close()
 	ports, err := stage.FreePorts(1)
 	if err != nil {
