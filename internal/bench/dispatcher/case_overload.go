@@ -113,7 +113,7 @@ func (f *flood) profile() (all pace.Profile, err error) {
 }
 
 func (f *flood) watchMemory(ctx context.Context, p *proxy) {
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		f.memory.Store(max(f.memory.Load(), p.Memory()))
