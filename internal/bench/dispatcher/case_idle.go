@@ -96,7 +96,7 @@ func (b *bench) crowded(ctx context.Context, f *fleet, t traffic) (r crowdedRoun
 
 // gather starts the crowd and waits until it is there.
 func (b *bench) gather(ctx context.Context, p *proxy) (running *stage.Server, at string, err error) {
-	ports, err := stage.FreePorts(1)
+	ports, err := b.stage.Ports(1)
 	if err != nil {
 		return nil, "", err
 	}
