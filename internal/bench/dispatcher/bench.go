@@ -38,7 +38,7 @@ type bench struct {
 }
 
 func (f *measureFlags) bench(ctx context.Context, out io.Writer) (*bench, error) {
-	b := &bench{rounds: f.Rounds, short: f.Short, out: out}
+	b := &bench{rounds: f.rounds(), short: f.Short, out: out}
 	dispatcher := f.Dispatcher
 	if dispatcher == "" {
 		dispatcher = filepath.Join(f.Root, "bin/dispatcher")

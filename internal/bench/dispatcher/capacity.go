@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -52,6 +53,20 @@ func (f *fleet) measured(ctx context.Context, picture []byte) (float64, error) {
 	default:
 		return float64(answered.Load()) / saturated.Seconds(), nil
 	}
+}
+
+// onFleet starts replicas, sees what they can do, and calls use with both.
+func (b *bench) onFleet(ctx context.Context, kinds []kind, use func(f *fleet, capacity float64) error) (err error) {
+	f, err := b.fleet(ctx, kinds)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	capacity, err := f.measured(ctx, b.picture)
+	if err != nil {
+		return fmt.Errorf("what the replicas can do: %w", err)
+	}
+	return use(f, capacity)
 }
 
 // ask sends a picture and wants it answered well.

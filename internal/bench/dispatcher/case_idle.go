@@ -30,19 +30,16 @@ type crowdedRound struct {
 }
 
 // idle is what others feel of clients that hold on to their connections.
-func (b *bench) idle(ctx context.Context, s *section) (err error) {
-	f, err := b.fleet(ctx, equals(usual, fleetSize))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	capacity, err := f.measured(ctx, b.picture)
-	if err != nil {
-		return err
-	}
+func (b *bench) idle(ctx context.Context, s *section) error {
+	return b.onFleet(ctx, equals(usual, fleetSize), func(f *fleet, capacity float64) error { return b.besides(ctx, s, f, capacity) })
+}
+
+// besides measures in rounds, and tells.
+func (b *bench) besides(ctx context.Context, s *section, f *fleet, capacity float64) error {
 	var quiet, crowded []outcomes
 	var last crowdedRound
 	for round := range b.rounds {
+		var err error
 		last, err = b.crowded(ctx, f, traffic{
 			profile: constant(idleLoad*capacity, b.lasts(12*time.Second, 5*time.Second)), seed: uint64(round), timeout: callerWaits, picture: b.picture,
 		})
@@ -99,7 +96,7 @@ func (b *bench) crowded(ctx context.Context, f *fleet, t traffic) (r crowdedRoun
 
 // gather starts the crowd and waits until it is there.
 func (b *bench) gather(ctx context.Context, p *proxy) (running *stage.Server, at string, err error) {
-	ports, err := stage.FreePorts(1)
+	ports, err := b.stage.Ports(1)
 	if err != nil {
 		return nil, "", err
 	}

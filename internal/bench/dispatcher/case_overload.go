@@ -32,16 +32,12 @@ type phases struct{ normal, overload, after time.Duration }
 func (p phases) whole() time.Duration { return p.normal + p.overload + p.after }
 
 // overload is what becomes of callers, ours and others', when three times as many come as can be served.
-func (b *bench) overload(ctx context.Context, s *section) (err error) {
-	f, err := b.fleet(ctx, equals(slower, fleetSize))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	capacity, err := f.measured(ctx, b.picture)
-	if err != nil {
-		return err
-	}
+func (b *bench) overload(ctx context.Context, s *section) error {
+	return b.onFleet(ctx, equals(slower, fleetSize), func(f *fleet, capacity float64) error { return b.floods(ctx, s, f, capacity) })
+}
+
+// floods measures the dispatcher for long, and the others for less long.
+func (b *bench) floods(ctx context.Context, s *section, f *fleet, capacity float64) error {
 	own := phases{normal: b.lasts(12*time.Second, 8*time.Second), overload: b.lasts(2*time.Minute, 30*time.Second), after: b.lasts(12*time.Second, 10*time.Second)}
 	others := phases{normal: settles, overload: b.lasts(12*time.Second, 8*time.Second), after: settles}
 	s.table = [][]string{{"proxy", "goodput", "refused", "refused after (p99)", "accepted and answered in time", "accepted and not", "most memory"}}
@@ -117,7 +113,7 @@ func (f *flood) profile() (all pace.Profile, err error) {
 }
 
 func (f *flood) watchMemory(ctx context.Context, p *proxy) {
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		f.memory.Store(max(f.memory.Load(), p.Memory()))

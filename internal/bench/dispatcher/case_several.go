@@ -16,11 +16,12 @@ const sideBySide = 3
 // has all the load.
 func (b *bench) several(ctx context.Context, s *section) error {
 	s.table = [][]string{{"replicas", "dispatchers", "requests", "success", "p50", "p99", "p99.9"}}
-	for _, fleet := range []struct {
+	for _, replicas := range []struct {
 		title string
 		kinds []kind
 	}{{"equal", equals(usual, fleetSize)}, {"one 4 × slower", oneSlower(equals(usual, fleetSize), 4)}} {
-		if err := b.together(ctx, s, fleet.title, fleet.kinds); err != nil {
+		err := b.onFleet(ctx, replicas.kinds, func(f *fleet, capacity float64) error { return b.together(ctx, s, replicas.title, f, capacity) })
+		if err != nil {
 			return err
 		}
 	}
@@ -28,16 +29,8 @@ func (b *bench) several(ctx context.Context, s *section) error {
 	return nil
 }
 
-func (b *bench) together(ctx context.Context, s *section, title string, kinds []kind) (err error) {
-	f, err := b.fleet(ctx, kinds)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	capacity, err := f.measured(ctx, b.picture)
-	if err != nil {
-		return err
-	}
+// together measures one dispatcher and three in turn.
+func (b *bench) together(ctx context.Context, s *section, title string, f *fleet, capacity float64) error {
 	rounds := map[int][]outcomes{}
 	for round := range b.rounds {
 		for _, n := range []int{1, sideBySide} {

@@ -61,20 +61,17 @@ type tailRuns struct {
 
 // tails loads each contender at the same share of a fleet's capacity.
 func (b *bench) tails(ctx context.Context, s *section, kinds []kind, all ...contender) (runs tailRuns, err error) {
-	f, err := b.fleet(ctx, kinds)
-	if err != nil {
-		return runs, err
-	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	capacity, err := f.measured(ctx, b.picture)
-	if err != nil {
-		return runs, err
-	}
-	runs = tailRuns{
-		contenders: b.available(all...), rate: tailLoad * capacity, rounds: map[string][]outcomes{},
-	}
+	err = b.onFleet(ctx, kinds, func(f *fleet, capacity float64) (err error) {
+		runs, err = b.tailsAt(ctx, s, f, tailLoad*capacity, b.available(all...))
+		return err
+	})
+	return runs, err
+}
+
+func (b *bench) tailsAt(ctx context.Context, s *section, f *fleet, rate float64, all []contender) (runs tailRuns, err error) {
+	runs = tailRuns{rate: rate, rounds: map[string][]outcomes{}}
 	seconds := b.lasts(time.Duration(tailRequests/runs.rate/float64(b.rounds)*float64(time.Second))+time.Second, 4*time.Second)
-	runs.contenders, err = b.inRounds(ctx, s, runs.contenders, func(round int, c contender) error {
+	runs.contenders, err = b.inRounds(ctx, s, all, func(round int, c contender) error {
 		all, err := b.through(ctx, c, role{replicas: f.hosts, workers: 2, caller: callerWaits, retry: true}, traffic{
 			profile: constant(runs.rate, seconds), seed: uint64(round), timeout: callerWaits, picture: b.picture,
 		})

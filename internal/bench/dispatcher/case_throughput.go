@@ -65,7 +65,7 @@ func (b *bench) throughput(ctx context.Context, s *section) (err error) {
 
 // stubs starts the replica that answers at once, on the load's core.
 func (b *bench) stubs(ctx context.Context) (stub *stage.Server, hosts []string, err error) {
-	ports, err := stage.FreePorts(stubs)
+	ports, err := b.stage.Ports(stubs)
 	if err != nil {
 		return nil, nil, err
 	}

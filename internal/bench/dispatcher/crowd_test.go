@@ -2,26 +2,27 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"resnet-autoscaling/internal/bench/stage"
 	"resnet-autoscaling/internal/testkit"
 )
 
 func TestTheCrowdStaysAndComesBack(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	server.Config.ReadHeaderTimeout = 50 * time.Millisecond // throws out those that drip their headers
+	server.Start()
 	defer server.Close()
-	ports, err := stage.FreePorts(1)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	listen := free.Addr().String()
+	free.Close()
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan error, 1)
 	go func() {

@@ -67,7 +67,7 @@ func (f *fleet) capacity() (sum float64) {
 
 // fleet starts replicas.
 func (b *bench) fleet(ctx context.Context, kinds []kind) (*fleet, error) {
-	ports, err := stage.FreePorts(len(kinds))
+	ports, err := b.stage.Ports(len(kinds))
 	if err != nil {
 		return nil, err
 	}

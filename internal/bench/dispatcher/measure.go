@@ -20,14 +20,14 @@ type measureFlags struct {
 	Root       string   `default:"../.." type:"existingdir" help:"The repository: its bin/, images/ and .cache/ are used."`
 	Dispatcher string   `placeholder:"FILE" type:"path" help:"The dispatcher. Default: bin/dispatcher of the repository."`
 	Case       []string `placeholder:"NAME,..." help:"Measure only these: latency, throughput, slow, equal, stall, overload, idle, several, zero. Repeat the flag, or separate by commas, for more."`
-	Rounds     int      `default:"3" help:"How often the contenders of a case are measured, in turn with each other."`
+	Rounds     int      `placeholder:"N" help:"How often the contenders of a case are measured, in turn with each other. Default: 3; 1 with --short."`
 	Short      bool     `help:"Measure each case for seconds only: shows that it works, and roughly how it stands."`
 	Out        string   `type:"path" placeholder:"FILE" help:"Where the results are written. Default: RESULTS.md beside this program's source after a whole run; else nowhere."`
 }
 
 // Validate checks what kong cannot.
 func (f *measureFlags) Validate() error {
-	errs := []error{command.Check(f.Rounds >= 1 && f.Rounds <= 100, "--rounds", f.Rounds, "must be 1 to 100")}
+	errs := []error{command.Check(f.Rounds >= 0 && f.Rounds <= 100, "--rounds", f.Rounds, "must be 1 to 100, or 0 for the default")}
 	for _, name := range f.Case {
 		_, ok := caseOf(name)
 		errs = append(errs, command.Check(ok, "--case", name, "must be among "+strings.Join(caseNames(), ", ")))
@@ -48,7 +48,7 @@ func (f *measureFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer)
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }() // a temporary folder that stays is no reason to lose results
-	r := &results{date: time.Now(), machine: machine.Describe(), command: f.command(), rounds: f.Rounds, versions: b.versions(ctx), unavailable: b.unavailable}
+	r := &results{date: time.Now(), machine: machine.Describe(), command: f.command(), rounds: f.rounds(), versions: b.versions(ctx), unavailable: b.unavailable}
 	err = stage.Open(log, func(s *stage.Stage) error {
 		b.stage = s
 		for _, c := range f.cases() {
@@ -83,6 +83,17 @@ func (f *measureFlags) out() string {
 	return filepath.Join(f.Root, "internal/bench/dispatcher/RESULTS.md")
 }
 
+// rounds are those that were asked for, else enough for a median.
+func (f *measureFlags) rounds() int {
+	switch {
+	case f.Rounds > 0:
+		return f.Rounds
+	case f.Short:
+		return 1
+	}
+	return 3
+}
+
 func (f *measureFlags) cases() []benchCase {
 	if len(f.Case) == 0 {
 		return cases
@@ -97,7 +108,7 @@ func (f *measureFlags) cases() []benchCase {
 
 // command is how this run can be repeated.
 func (f *measureFlags) command() string {
-	args := []string{"go -C internal/bench run ./dispatcher", fmt.Sprintf("--rounds %d", f.Rounds)}
+	args := []string{"go -C internal/bench run ./dispatcher", fmt.Sprintf("--rounds %d", f.rounds())}
 	if f.Short {
 		args = append(args, "--short")
 	}

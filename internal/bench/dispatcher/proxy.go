@@ -53,7 +53,7 @@ func (p *proxy) host() string {
 
 // open starts a contender.
 func (b *bench) open(ctx context.Context, c contender, r role) (*proxy, error) {
-	ports, err := stage.FreePorts(1)
+	ports, err := b.stage.Ports(1)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,10 @@ func latencies(all outcomes, shares ...float64) (cells []string) {
 
 // times is a ratio for a table.
 func times(ratio float64) string {
-	if math.IsInf(ratio, 1) {
+	switch {
+	case math.IsNaN(ratio):
+		return "not"
+	case math.IsInf(ratio, 1):
 		return "∞ ×"
 	}
 	return fmt.Sprintf("%.2f ×", ratio)

@@ -42,7 +42,7 @@ func TestFiguresForTables(t *testing.T) {
 	for got, want := range map[string]string{
 		latency(0.5): "0.50 ms", latency(99.96): "100.0 ms", latency(1500): "1.50 s", latency(math.Inf(1)): "failed",
 		percent(0.5): "50.0 %", percent(0.99951): "99.951 %", percent(1): "100.0 %",
-		times(1.234): "1.23 ×", times(math.Inf(1)): "∞ ×",
+		times(1.234): "1.23 ×", times(math.Inf(1)): "∞ ×", times(math.NaN()): "not",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -55,7 +56,7 @@ func TestTheStubTellsRequestsApart(t *testing.T) {
 func TestTheStubTakesWholeBodies(t *testing.T) {
 	l, done := startStub(t)
 	connections := 0
-	client := &http.Client{Transport: &http.Transport{Dial: func(network, address string) (net.Conn, error) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 		connections++
 		return net.Dial(network, address)
 	}}}

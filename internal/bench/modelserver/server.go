@@ -35,7 +35,7 @@ func (w workplace) onStage(log *slog.Logger, use func(theatre) error) error {
 
 // start runs a contender on the servers' core and waits until it is ready.
 func (t theatre) start(ctx context.Context, c contender) (*server, error) {
-	ports, err := stage.FreePorts(3)
+	ports, err := t.stage.Ports(3)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,8 +28,13 @@ const (
 	longestLine  = 300 // bytes: some programs repeat their whole configuration
 )
 
-// Stage is where servers run.
-type Stage struct{ launcher *process.Launcher }
+// Stage is where servers run. Its methods may be called from any goroutine.
+type Stage struct {
+	launcher *process.Launcher
+
+	mu    sync.Mutex
+	given map[int]bool // ports
+}
 
 // Open calls use with a stage, and ends what is left of its servers.
 func Open(log *slog.Logger, use func(*Stage) error) (err error) {
@@ -37,7 +43,7 @@ func Open(log *slog.Logger, use func(*Stage) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, launcher.Close()) }()
-	return use(&Stage{launcher: launcher})
+	return use(&Stage{launcher: launcher, given: map[int]bool{}})
 }
 
 // Program is a server to run.
@@ -161,16 +167,20 @@ func (v *Server) CPU() time.Duration { return machine.CPUOf(machine.Family(v.Pro
 // Memory is the memory of the server, and of all that it started, in bytes.
 func (v *Server) Memory() int64 { return machine.MemoryOf(machine.Family(v.Process.PID())) }
 
-// FreePorts are ports that nobody listens on now.
-func FreePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
+// Ports are n ports that nobody listens on now, and that were not given before: whom they were given to may not listen yet.
+func (s *Stage) Ports(n int) (ports []int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(ports) < n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if port := l.Addr().(*net.TCPAddr).Port; !s.given[port] {
+			s.given[port] = true
+			ports = append(ports, port)
+		}
 	}
 	return ports, nil
 }
