@@ -68,7 +68,7 @@ func (p *Pool) placed(r *replica, now time.Time) Choice {
 	for _, other := range p.all {
 		busy := other != r && other.state() == Ready && !now.Before(other.pausedUntil) && other.credits(now) <= 0
 		if busy && quicker*float64(other.expected(now)) < float64(in) {
-			slots, rate = slots+other.slots, rate+other.rate(now)
+			slots, rate = slots+other.slots, rate+other.rate()
 		}
 	}
 	c := Choice{replica: r, Place: 1}

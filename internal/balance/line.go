@@ -21,6 +21,15 @@ const (
 	unpaced = time.Millisecond
 )
 
+// How foreseen waits are corrected by those that came to pass: by the mean of their ratio over the last ones, within bounds, and leaving out
+// waits so short that chance makes them.
+const (
+	correction      = 0.02 // the weight of the newest
+	leastCorrection = 0.5
+	mostCorrection  = 4
+	shortWait       = 20 * time.Millisecond
+)
+
 // Ticket is a request in the line.
 type Ticket[V any] struct {
 	Client  string          // whom it is from: clients with requests in the line share the replicas equally
@@ -29,8 +38,10 @@ type Ticket[V any] struct {
 	Arrived time.Time
 	Patient time.Duration // how long it may take in all
 
-	due   time.Time // its order; zero: it has not been in the line
-	index int       // in the heap; -1: not in the line
+	due   time.Time     // its order; zero: it has not been in the line
+	came  time.Time     // when it joined, the last time
+	wait  time.Duration // that was foreseen then, before it was corrected
+	index int           // in the heap; -1: not in the line
 }
 
 // Line is the requests that wait, in the order in which they are served: by arrival, but a client that sends more than its share waits
@@ -42,6 +53,7 @@ type Line[V any] struct {
 	limit   int
 	tickets tickets[V]
 	clients map[string]*account
+	longer  float64 // waits as they came to pass, as a multiple of those foreseen
 }
 
 type account struct {
@@ -51,15 +63,16 @@ type account struct {
 
 // NewLine makes a line of at most limit requests.
 func NewLine[V any](limit int) *Line[V] {
-	return &Line[V]{limit: limit, clients: map[string]*account{}}
+	return &Line[V]{limit: limit, clients: map[string]*account{}, longer: 1}
 }
 
 // Len is how many wait.
 func (l *Line[V]) Len() int { return len(l.tickets) }
 
-// Join puts a request into the line, where rate is how many requests a second leave it; 0: not known. It tells how many will be served
-// before it. A request that is back from a replica that failed has its old order. Error: ErrFull.
-func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (ahead int, err error) {
+// Join puts a request into the line, where rate is how many requests a second leave it; 0: not known. It foresees how long the request will
+// wait: for those before it at that rate, corrected by how earlier waits came to pass; 0 where nothing is known. A request that is back
+// from a replica that failed has its old order. Error: ErrFull.
+func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Duration, err error) {
 	a := l.account(t.Client)
 	free := l.limit - len(l.tickets)
 	if free <= 0 || a.waiting >= greedy*free {
@@ -70,14 +83,31 @@ func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (ahead int, er
 		a.charge(now, len(l.clients), rate)
 		t.due = a.clock.Add(time.Duration(urgent * float64(min(t.Patient, mostPatient))))
 	}
-	for _, other := range l.tickets {
-		if other.due.Before(t.due) {
-			ahead++
-		}
+	t.came, t.wait = now, 0
+	if rate > 0 {
+		t.wait = time.Duration(float64(l.ahead(t)) / rate * float64(time.Second))
 	}
 	a.waiting++
 	heap.Push(&l.tickets, t)
-	return ahead, nil
+	return time.Duration(l.longer * float64(t.wait)), nil
+}
+
+func (l *Line[V]) ahead(t *Ticket[V]) (n int) {
+	for _, other := range l.tickets {
+		if other.due.Before(t.due) {
+			n++
+		}
+	}
+	return n
+}
+
+// learn corrects what will be foreseen by what came to pass.
+func (l *Line[V]) learn(t *Ticket[V], now time.Time) {
+	if t.wait < shortWait {
+		return
+	}
+	ratio := min(max(now.Sub(t.came).Seconds()/t.wait.Seconds(), leastCorrection), mostCorrection)
+	l.longer += correction * (ratio - l.longer)
 }
 
 func (a *account) charge(now time.Time, clients int, rate float64) {
@@ -119,7 +149,7 @@ func (l *Line[V]) Leave(t *Ticket[V]) bool {
 }
 
 // Serve takes out the first request, at place or behind it, that does not avoid the replica; false when there is none.
-func (l *Line[V]) Serve(place int, replica string) (served *Ticket[V], ok bool) {
+func (l *Line[V]) Serve(place int, replica string, now time.Time) (served *Ticket[V], ok bool) {
 	var passed []*Ticket[V]
 	for len(l.tickets) > 0 && !ok {
 		t := heap.Pop(&l.tickets).(*Ticket[V])
@@ -133,6 +163,7 @@ func (l *Line[V]) Serve(place int, replica string) (served *Ticket[V], ok bool) 
 		heap.Push(&l.tickets, t)
 	}
 	if ok {
+		l.learn(served, now)
 		l.clients[served.Client].waiting--
 		l.settle(served.Client)
 	}

@@ -15,18 +15,19 @@ func patient(client, name string, now time.Time, patience time.Duration) *ticket
 	return &ticket{Client: client, Value: name, Arrived: now, Patient: patience}
 }
 
-func join(t *testing.T, l *balance.Line[string], k *ticket, now time.Time, rate float64) (ahead int) {
+// join tells how long the request is foreseen to wait.
+func join(t *testing.T, l *balance.Line[string], k *ticket, now time.Time, rate float64) time.Duration {
 	t.Helper()
-	ahead, err := l.Join(k, now, rate)
+	wait, err := l.Join(k, now, rate)
 	if err != nil {
 		t.Fatalf("%s: %v", k.Value, err)
 	}
-	return ahead
+	return wait
 }
 
 // served is the order in which all that wait leave.
 func served(l *balance.Line[string]) (order []string) {
-	for k, ok := l.Serve(1, "a"); ok; k, ok = l.Serve(1, "a") {
+	for k, ok := l.Serve(1, "a", start); ok; k, ok = l.Serve(1, "a", start) {
 		order = append(order, k.Value)
 	}
 	return order
@@ -42,8 +43,8 @@ func wantOrder(t *testing.T, l *balance.Line[string], want ...string) {
 func TestFirstComeFirstServed(t *testing.T) {
 	l := balance.NewLine[string](100)
 	for i := range 5 {
-		if ahead := join(t, l, patient("one", fmt.Sprint(i), at(i), time.Second), at(i), 10); ahead != i {
-			t.Errorf("request %d has %d ahead", i, ahead)
+		if wait := join(t, l, patient("one", fmt.Sprint(i), at(i), time.Second), at(i), 10); wait != time.Duration(i)*100*time.Millisecond {
+			t.Errorf("request %d is foreseen to wait %v", i, wait)
 		}
 	}
 	wantOrder(t, l, "0", "1", "2", "3", "4")
@@ -55,8 +56,8 @@ func TestAFloodWaitsBehindOthers(t *testing.T) {
 		join(t, l, patient("flood", "flood", at(i), time.Second), at(i), 100)
 	}
 	for i := range 3 {
-		if ahead := join(t, l, patient("small", "small", at(500+i), time.Second), at(500+i), 100); ahead > 60+2*i {
-			t.Errorf("request %d of the small client has %d of the flood ahead", i, ahead)
+		if wait := join(t, l, patient("small", "small", at(500+i), time.Second), at(500+i), 100); wait > time.Duration(600+20*i)*time.Millisecond {
+			t.Errorf("request %d of the small client waits %v", i, wait)
 		}
 	}
 }
@@ -113,10 +114,10 @@ func TestARetriedRequestHasItsOldPlace(t *testing.T) {
 	l := balance.NewLine[string](100)
 	first := patient("one", "first", start, time.Second)
 	join(t, l, first, start, 10)
-	l.Serve(1, "a")
+	l.Serve(1, "a", start)
 	join(t, l, patient("one", "second", at(1), time.Second), at(1), 10)
-	if ahead := join(t, l, first, at(50), 10); ahead != 0 {
-		t.Errorf("%d are ahead of a request that came before them", ahead)
+	if wait := join(t, l, first, at(50), 10); wait != 0 {
+		t.Errorf("it waits %v behind those that came after it", wait)
 	}
 	wantOrder(t, l, "first", "second")
 }
@@ -128,10 +129,10 @@ func TestServeByPlaceAndAvoidance(t *testing.T) {
 		k.Avoid = map[string]bool{"bad": i == 2 || i == 3}
 		join(t, l, k, at(i), 10)
 	}
-	if k, ok := l.Serve(3, "bad"); !ok || k.Value != "4" {
+	if k, ok := l.Serve(3, "bad", start); !ok || k.Value != "4" {
 		t.Errorf("served %+v, want the first at place 3 or behind that takes it", k)
 	}
-	if k, ok := l.Serve(5, "good"); ok {
+	if k, ok := l.Serve(5, "good", start); ok {
 		t.Errorf("served %+v, though only four wait", k)
 	}
 	wantOrder(t, l, "0", "1", "2", "3")
@@ -166,5 +167,25 @@ func TestThoseRefusedComeAgainOneByOne(t *testing.T) {
 	}
 	if got := c.Next(at(60_000), 0, 0); got != time.Second {
 		t.Errorf("with nothing known of the pace, told %v", got)
+	}
+}
+
+// The replicas are half as quick as was thought.
+func TestForeseenWaitsAreCorrected(t *testing.T) {
+	l := balance.NewLine[string](1000)
+	now := start
+	for range 20 {
+		join(t, l, patient("one", "x", now, time.Second), now, 100)
+	}
+	var wait time.Duration
+	for range 400 {
+		now = now.Add(20 * time.Millisecond)
+		wait = join(t, l, patient("one", "x", now, time.Second), now, 100)
+		if _, ok := l.Serve(1, "a", now); !ok {
+			t.Fatal("nobody waits")
+		}
+	}
+	if wait < 370*time.Millisecond || wait > 430*time.Millisecond {
+		t.Errorf("behind twenty, at fifty a second, it is foreseen to wait %v", wait)
 	}
 }

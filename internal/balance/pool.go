@@ -74,7 +74,7 @@ func (p *Pool) Rate(now time.Time) float64 {
 	rate := 0.0
 	for _, r := range p.all {
 		if r.state() == Ready && !now.Before(r.pausedUntil) {
-			rate += r.rate(now)
+			rate += r.rate()
 		}
 	}
 	return rate
@@ -103,13 +103,13 @@ func (p *Pool) Status() []Status {
 }
 
 // Usual is how long a replica takes for a request, as a mean over those that take requests; 0: not known.
-func (p *Pool) Usual(now time.Time) time.Duration {
+func (p *Pool) Usual() time.Duration {
 	slots, rate := 0, 0.0
 	for _, r := range p.all {
 		if r.state() != Ready {
 			continue
 		}
-		if its := r.rate(now); its > 0 {
+		if its := r.rate(); its > 0 {
 			slots, rate = slots+r.slots, rate+its
 		}
 	}

@@ -218,7 +218,7 @@ func TestOwnRequestsAreNotAnothers(t *testing.T) {
 
 func TestRateAndUsualAreOfThoseThatTakeRequests(t *testing.T) {
 	p := ready(1, 2)
-	if rate, usual := p.Rate(start), p.Usual(start); rate < 29 || rate > 31 || usual != 100*time.Millisecond {
+	if rate, usual := p.Rate(start), p.Usual(); rate < 29 || rate > 31 || usual != 100*time.Millisecond {
 		t.Errorf("%v a second, usually %v; three slots of a tenth of a second finish 30", rate, usual)
 	}
 	leaving := endpoint(1)

@@ -90,13 +90,22 @@ func (r *replica) atLeastOldest(now time.Time, d time.Duration) time.Duration {
 	return max(d, now.Sub(r.grants[0].start))
 }
 
+// usual is how long its answers took lately, or what it says of itself; 0: neither is known. Unlike what is expected now it does not
+// change when the machine holds its breath.
+func (r *replica) usual() time.Duration {
+	if r.latency == 0 {
+		return r.nominal()
+	}
+	return r.latency
+}
+
 // rate is how many requests a second it finishes when all its slots are taken; 0: nothing is known of it.
-func (r *replica) rate(now time.Time) float64 {
-	expected := r.expected(now)
-	if expected <= 0 {
+func (r *replica) rate() float64 {
+	usual := r.usual()
+	if usual <= 0 {
 		return 0
 	}
-	return float64(r.slots) / expected.Seconds()
+	return float64(r.slots) / usual.Seconds()
 }
 
 // load is how many requests it holds, those of other dispatchers too: as many as it last said, and then fewer, since they end.

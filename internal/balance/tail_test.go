@@ -150,7 +150,7 @@ func (d *dispatcher) dispatch(c *cluster) {
 		if !ok {
 			return
 		}
-		k, ok := d.line.Serve(choice.Place, choice.Name())
+		k, ok := d.line.Serve(choice.Place, choice.Name(), c.now)
 		if !ok {
 			d.wake(c, choice.Again)
 			return

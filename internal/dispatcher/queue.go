@@ -85,11 +85,11 @@ func (q *queue) join(t *ticket) (*balance.Grant, error) {
 	now := time.Now()
 	rate := q.pool.Rate(now)
 	t.Value = make(chan *balance.Grant, 1) // of one, so that granting never blocks
-	ahead, err := q.line.Join(t, now, rate)
+	wait, err := q.line.Join(t, now, rate)
 	if err != nil {
 		return nil, &refusal{error: errQueueFull, back: q.comings.Next(now, 0, rate)}
 	}
-	if err := q.inTime(t, now, ahead, rate); err != nil {
+	if err := q.inTime(t, now, wait, rate); err != nil {
 		q.line.Leave(t)
 		return nil, err
 	}
@@ -102,18 +102,17 @@ func (q *queue) join(t *ticket) (*balance.Grant, error) {
 	}
 }
 
+// sure is the share of its patience that a request may be foreseen to wait: what is foreseen is a mean.
+const sure = 0.75
+
 // inTime refuses a request that would wait for longer than it, or the queue, has patience for: it is told so now, while that is of use
-// to it, and told when there is a place for it. With nothing known of the replicas there is nothing to say.
-func (q *queue) inTime(t *ticket, now time.Time, ahead int, rate float64) error {
-	if rate <= 0 || ahead == 0 {
-		return nil
+// to it, and told when there is a place for it.
+func (q *queue) inTime(t *ticket, now time.Time, wait time.Duration, rate float64) error {
+	left := min(q.patience, t.Patient-now.Sub(t.Arrived)-q.pool.Usual())
+	if may := time.Duration(sure * float64(left)); wait > may && wait > 0 {
+		return &refusal{error: errTooLate, wait: wait, back: q.comings.Next(now, wait-may, rate)}
 	}
-	wait := time.Duration(float64(ahead) / rate * float64(time.Second))
-	left := min(q.patience, t.Patient-now.Sub(t.Arrived)-q.pool.Usual(now))
-	if wait <= left {
-		return nil
-	}
-	return &refusal{error: errTooLate, wait: wait, back: q.comings.Next(now, wait-left, rate)}
+	return nil
 }
 
 // leave takes a waiter out. A credit that came at the same instant is taken: the request may still use it.
@@ -156,7 +155,7 @@ func (q *queue) dispatchLocked() {
 		if !ok {
 			break
 		}
-		t, ok := q.line.Serve(c.Place, c.Name())
+		t, ok := q.line.Serve(c.Place, c.Name(), now)
 		if !ok {
 			if c.Again > 0 {
 				again = min(again, c.Again)
