@@ -72,10 +72,10 @@ func CapabilityFrom(h http.Header) (c Capability, ok bool) {
 // Timeout is the shorter of the server's limit and the caller's X-Request-Timeout-Ms.
 // A header that is not a positive whole number is the caller's mistake and comes back as a 400.
 func Timeout(h http.Header, limit time.Duration) (time.Duration, error) {
-	text := h.Get(HeaderTimeout)
-	if text == "" {
+	if len(h.Values(HeaderTimeout)) == 0 {
 		return limit, nil
 	}
+	text := h.Get(HeaderTimeout)
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms <= 0 {
 		return 0, NewProblem(http.StatusBadRequest, "bad-parameter",

@@ -220,6 +220,9 @@ func TestRateLimit(t *testing.T) {
 		if a.StatusCode != http.StatusTooManyRequests || err != nil || wait < 1 || wait > 100 || !strings.Contains(detail, "more than the 0.01 requests a second") {
 			t.Errorf("%s: %s, Retry-After %q, %s", path, a.Status, a.Header.Get("Retry-After"), a.body)
 		}
+		if a.Close {
+			t.Errorf("%s: the connection ended with the refusal", path)
+		}
 	}
 	if n := metric(t, url, `dispatcher_shed_total{reason="rate_limit"}`); n != 2 {
 		t.Errorf("%v shed, want 2", n)

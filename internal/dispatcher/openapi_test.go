@@ -27,7 +27,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 	err = chi.Walk(routes, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		path = strings.TrimSuffix(path, "/")
 		page := path == "" || strings.HasPrefix(path, "/page/")
-		if !page && !strings.Contains(path, "*") && !slices.Contains(described, method+" "+path) {
+		if !page && !slices.Contains(described, method+" "+path) {
 			t.Errorf("%s %s is not described", method, path)
 		}
 		return nil

@@ -19,8 +19,10 @@ import (
 )
 
 // v2 is the Open Inference Protocol. Inference is like /predict; what the service is and how it is the dispatcher says itself; everything
-// else is a question about a model, which any replica can answer, refusals of what the protocol does not have included.
+// else is a question about a model, which any replica can answer: also that of paths that are none, or belong to an extension.
 func (s *Service) v2(r chi.Router) {
+	r.NotFound(s.question)
+	r.MethodNotAllowed(httpserve.MethodNotAllowed(r))
 	r.Get("/", func(w http.ResponseWriter, _ *http.Request) {
 		httpserve.WriteJSON(w, http.StatusOK, oip.Server{Name: "resnet-autoscaling dispatcher", Version: command.Version(), Extensions: oip.Extensions})
 	})
@@ -28,9 +30,13 @@ func (s *Service) v2(r chi.Router) {
 		httpserve.WriteJSON(w, http.StatusOK, oip.Live{Live: true})
 	})
 	r.Get("/health/ready", s.v2Ready)
-	r.Post("/models/{name}/infer", s.forward)
-	r.Post("/models/{name}/versions/{version}/infer", s.forward)
-	r.HandleFunc("/*", s.question)
+	r.Get("/models/stats", s.question)
+	for _, model := range []string{"/models/{name}", "/models/{name}/versions/{version}"} {
+		r.Post(model+"/infer", s.forward)
+		for _, question := range []string{"", "/ready", "/config", "/stats"} {
+			r.Get(model+question, s.question)
+		}
+	}
 }
 
 // v2Ready says what /readyz says: also without replicas the service takes requests, and holds them.

@@ -71,17 +71,24 @@ func TestTensorsPassUntouched(t *testing.T) {
 	}
 }
 
-// What the protocol's extensions ask, and what it does not have, a replica refuses in its own words.
+// What the protocol's extensions ask, and paths that it does not have, a replica refuses in its own words.
 func TestTheRestOfV2IsTheReplicas(t *testing.T) {
 	url := dispatch(t, unchanged, stub(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.WriteHeader(http.StatusNotImplemented)
 		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, body)
 	}))
-	for _, to := range []string{"POST /v2/repository/index", "GET /v2/nowhere", "PUT " + infer, "GET " + infer, "DELETE /v2/models/m"} {
+	for _, to := range []string{"POST /v2/repository/index", "GET /v2/nowhere", "PUT /v2/models/m/versions", "DELETE /v2/models/m/trace"} {
 		method, path, _ := strings.Cut(to, " ")
 		if a := ask(t, method, url+path, "{}"); a.StatusCode != http.StatusNotImplemented || a.body != to+" {}" {
 			t.Errorf("%s: %s %q", to, a.Status, a.body)
+		}
+	}
+	for to, allow := range map[string]string{"GET " + infer: "POST", "DELETE " + infer: "POST", "POST /v2/models/m": "GET", "PUT /v2": "GET", "POST /v2/models/m/versions/1/ready": "GET"} {
+		method, path, _ := strings.Cut(to, " ")
+		a := ask(t, method, url+path, "{}")
+		if want := fmt.Sprintf(`{"error":"%s takes %s, not %s"}`, path, allow, method); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != allow || strings.TrimSpace(a.body) != want {
+			t.Errorf("%s: %s, Allow %q, %s", to, a.Status, a.Header.Get("Allow"), a.body)
 		}
 	}
 	if a := ask(t, "POST", url+"/v2/repository/index", strings.Repeat("x", 1<<20)); a.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(a.body, "65536 bytes") {

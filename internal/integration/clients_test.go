@@ -15,32 +15,41 @@ import (
 	"resnet-autoscaling/internal/testkit"
 )
 
-// The clients that people have work unchanged: Triton's and KServe's.
+// The clients that people have work unchanged: Triton's and KServe's, with the model server and through a dispatcher.
 func TestClients(t *testing.T) {
 	python := pythonWith(t, "clients", "testdata/requirements.txt")
-	// The clients send 64 requests at once.
-	url := startModelServer(t, "--queue=64")
-	clients := exec.CommandContext(t.Context(), python, "testdata/clients.py", url)
-	for _, picture := range []string{"church-st-peter.jpg", "garbage-truck.png", "parachute.webp"} {
-		clients.Args = append(clients.Args, filepath.Join(testkit.Root(t), "images", picture))
-	}
-	out, err := clients.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
+	eachServer(t, func(t *testing.T, url string) {
+		clients := exec.CommandContext(t.Context(), python, "testdata/clients.py", url)
+		for _, picture := range []string{"church-st-peter.jpg", "garbage-truck.png", "parachute.webp"} {
+			clients.Args = append(clients.Args, filepath.Join(testkit.Root(t), "images", picture))
+		}
+		out, err := clients.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		t.Logf("%s", out)
+	})
 }
 
 // openapi.json is true: what it allows is not answered with a 5xx, what it forbids is refused, and every answer is as it says.
 func TestOpenAPI(t *testing.T) {
 	python := pythonWith(t, "schemathesis", "testdata/requirements-schemathesis.txt")
-	url := startModelServer(t, "--queue=64")
-	check := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "schemathesis"),
-		"--config-file="+filepath.Join(testkit.Root(t), "internal/integration/testdata/schemathesis.toml"), "run", url+"/openapi.json", "--no-color")
-	check.Dir = t.TempDir() // it leaves notes where it runs
-	if out, err := check.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	eachServer(t, func(t *testing.T, url string) {
+		check := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "schemathesis"),
+			"--config-file="+filepath.Join(testkit.Root(t), "internal/integration/testdata/schemathesis.toml"), "run", url+"/openapi.json", "--no-color")
+		check.Dir = t.TempDir() // it leaves notes where it runs
+		if out, err := check.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+// eachServer runs a test with a model server, and with a dispatcher in front of it.
+func eachServer(t *testing.T, test func(t *testing.T, url string)) {
+	modelServer := startServer(t, "model-server", "--queue=64") // some send 64 requests at once
+	dispatcher := startServer(t, "dispatcher", "--replicas="+modelServer)
+	t.Run("model-server", func(t *testing.T) { test(t, modelServer) })
+	t.Run("dispatcher", func(t *testing.T) { test(t, dispatcher) })
 }
 
 // pythonWith is a Python of its own, in .cache, that has what a requirements file asks for. Where that cannot be had, the test is skipped,
@@ -76,10 +85,10 @@ func pythonWith(t *testing.T, name, requirements string) string {
 	return python
 }
 
-// startModelServer runs the real one until the test ends, and returns its URL once it is ready.
-func startModelServer(t *testing.T, args ...string) string {
+// startServer runs the real one until the test ends, and returns its URL once it is ready.
+func startServer(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	server := exec.Command(filepath.Join(bin, "model-server"), append([]string{"--listen=127.0.0.1:0", "--log-format=json"}, args...)...)
+	server := exec.Command(filepath.Join(bin, name), append([]string{"--listen=127.0.0.1:0", "--log-format=json"}, args...)...)
 	server.Dir = testkit.Root(t)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := server.StderrPipe()
@@ -106,13 +115,13 @@ func startModelServer(t *testing.T, args ...string) string {
 		_ = server.Process.Kill()
 		<-ended
 		if t.Failed() {
-			t.Logf("model-server said:\n%s", logs.String())
+			t.Logf("%s said:\n%s", name, logs.String())
 		}
 	})
 	select {
 	case a := <-address:
 		url := "http://" + a
-		testkit.Eventually(t, "the model server is ready", func() bool {
+		testkit.Eventually(t, name+" is ready", func() bool {
 			answer, err := http.Get(url + "/readyz")
 			if err != nil {
 				return false
@@ -122,7 +131,7 @@ func startModelServer(t *testing.T, args ...string) string {
 		})
 		return url
 	case <-ended:
-		t.Fatal("model-server ended before it served")
+		t.Fatalf("%s ended before it served", name)
 	}
 	return ""
 }
