@@ -82,7 +82,7 @@ func (w *world) serve(t *rapid.T) {
 	if c.Place < 1 {
 		t.Fatalf("place %d", c.Place)
 	}
-	k, ok := w.line.Serve(c.Place, c.Name(), w.now)
+	k, ok := w.line.Serve(c.Place, c.Name(), w.now, w.pool.Rate(w.now))
 	if !ok {
 		t.Skip("nobody wants it")
 	}

@@ -3,6 +3,7 @@ package balance
 import (
 	"container/heap"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -21,13 +22,15 @@ const (
 	unpaced = time.Millisecond
 )
 
-// How foreseen waits are corrected by those that came to pass: by the mean of their ratio over the last ones, within bounds, and leaving out
-// waits so short that chance makes them.
+// How the rate at which requests are said to leave is corrected by the one at which they do leave while others wait: over the last ones, within
+// bounds.
 const (
-	correction      = 0.02 // the weight of the newest
-	leastCorrection = 0.5
-	mostCorrection  = 4
-	shortWait       = 20 * time.Millisecond
+	forgotten      = 0.005 // of all that was seen, with each request that leaves
+	trusted        = 50    // requests for which what is said is taken for true at first
+	fastest        = 2.0   // times the stated rate
+	slowest        = 0.05
+	outdated       = 5 * time.Second // halves a correction that nothing has confirmed for so long
+	longestBetween = time.Second     // two that leave: more is an accident
 )
 
 // Ticket is a request in the line.
@@ -38,11 +41,13 @@ type Ticket[V any] struct {
 	Arrived time.Time
 	Patient time.Duration // how long it may take in all
 
-	due   time.Time     // its order; zero: it has not been in the line
-	came  time.Time     // when it joined, the last time
-	wait  time.Duration // that was foreseen then, before it was corrected
-	index int           // in the heap; -1: not in the line
+	due   time.Time // its order; zero: it has not been in the line
+	came  time.Time // when it joined, the last time
+	index int       // in the heap; -1: not in the line
 }
+
+// Joined is when it joined the line, the last time.
+func (t *Ticket[V]) Joined() time.Time { return t.came }
 
 // Line is the requests that wait, in the order in which they are served: by arrival, but a client that sends more than its share waits
 // behind the others', and the impatient go a little before the patient.
@@ -53,7 +58,7 @@ type Line[V any] struct {
 	limit   int
 	tickets tickets[V]
 	clients map[string]*account
-	longer  float64 // waits as they came to pass, as a multiple of those foreseen
+	pace    pace
 }
 
 type account struct {
@@ -63,14 +68,14 @@ type account struct {
 
 // NewLine makes a line of at most limit requests.
 func NewLine[V any](limit int) *Line[V] {
-	return &Line[V]{limit: limit, clients: map[string]*account{}, longer: 1}
+	return &Line[V]{limit: limit, clients: map[string]*account{}}
 }
 
 // Len is how many wait.
 func (l *Line[V]) Len() int { return len(l.tickets) }
 
 // Join puts a request into the line, where rate is how many requests a second leave it; 0: not known. It foresees how long the request will
-// wait: for those before it at that rate, corrected by how earlier waits came to pass; 0 where nothing is known. A request that is back
+// wait: for those before it at that rate, corrected by how they did leave; 0 where nothing is known. A request that is back
 // from a replica that failed has its old order. Error: ErrFull.
 func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Duration, err error) {
 	a := l.account(t.Client)
@@ -83,13 +88,13 @@ func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Dur
 		a.charge(now, len(l.clients), rate)
 		t.due = a.clock.Add(time.Duration(urgent * float64(min(t.Patient, mostPatient))))
 	}
-	t.came, t.wait = now, 0
+	t.came = now
 	if rate > 0 {
-		t.wait = time.Duration(float64(l.ahead(t)) / rate * float64(time.Second))
+		wait = time.Duration(float64(l.ahead(t)) / (rate * l.pace.correction(now)) * float64(time.Second))
 	}
 	a.waiting++
 	heap.Push(&l.tickets, t)
-	return time.Duration(l.longer * float64(t.wait)), nil
+	return wait, nil
 }
 
 func (l *Line[V]) ahead(t *Ticket[V]) (n int) {
@@ -101,13 +106,36 @@ func (l *Line[V]) ahead(t *Ticket[V]) (n int) {
 	return n
 }
 
-// learn corrects what will be foreseen by what came to pass.
-func (l *Line[V]) learn(t *Ticket[V], now time.Time) {
-	if t.wait < shortWait {
-		return
+// pace is how quickly requests leave while others wait, beside what was said.
+type pace struct {
+	last         time.Time // when one left others behind; zero: it left none
+	seen, stated float64   // seconds that the last ones took, and should have taken
+	learned      time.Time
+}
+
+// left notes that a request left at a stated rate, and whether it left others behind.
+func (p *pace) left(now time.Time, rate float64, others bool) {
+	if !p.last.IsZero() && rate > 0 {
+		if p.stated == 0 {
+			p.seen, p.stated = trusted/rate, trusted/rate
+		}
+		p.seen += min(now.Sub(p.last), longestBetween).Seconds() - forgotten*p.seen
+		p.stated += 1/rate - forgotten*p.stated
+		p.learned = now
 	}
-	ratio := min(max(now.Sub(t.came).Seconds()/t.wait.Seconds(), leastCorrection), mostCorrection)
-	l.longer += correction * (ratio - l.longer)
+	p.last = time.Time{}
+	if others {
+		p.last = now
+	}
+}
+
+// correction is what to multiply a stated rate by.
+func (p *pace) correction(now time.Time) float64 {
+	if p.seen == 0 {
+		return 1
+	}
+	c := min(max(p.stated/p.seen, slowest), fastest)
+	return 1 + (c-1)*math.Exp2(-now.Sub(p.learned).Seconds()/outdated.Seconds())
 }
 
 func (a *account) charge(now time.Time, clients int, rate float64) {
@@ -148,8 +176,8 @@ func (l *Line[V]) Leave(t *Ticket[V]) bool {
 	return true
 }
 
-// Serve takes out the first request, at place or behind it, that does not avoid the replica; false when there is none.
-func (l *Line[V]) Serve(place int, replica string, now time.Time) (served *Ticket[V], ok bool) {
+// Serve takes out the first request, at place or behind it, that does not avoid the replica; false when there is none. The rate is Join's.
+func (l *Line[V]) Serve(place int, replica string, now time.Time, rate float64) (served *Ticket[V], ok bool) {
 	var passed []*Ticket[V]
 	for len(l.tickets) > 0 && !ok {
 		t := heap.Pop(&l.tickets).(*Ticket[V])
@@ -163,7 +191,7 @@ func (l *Line[V]) Serve(place int, replica string, now time.Time) (served *Ticke
 		heap.Push(&l.tickets, t)
 	}
 	if ok {
-		l.learn(served, now)
+		l.pace.left(now, rate, len(l.tickets) > 0)
 		l.clients[served.Client].waiting--
 		l.settle(served.Client)
 	}

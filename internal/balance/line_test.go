@@ -27,7 +27,7 @@ func join(t *testing.T, l *balance.Line[string], k *ticket, now time.Time, rate 
 
 // served is the order in which all that wait leave.
 func served(l *balance.Line[string]) (order []string) {
-	for k, ok := l.Serve(1, "a", start); ok; k, ok = l.Serve(1, "a", start) {
+	for k, ok := l.Serve(1, "a", start, 10); ok; k, ok = l.Serve(1, "a", start, 10) {
 		order = append(order, k.Value)
 	}
 	return order
@@ -114,7 +114,7 @@ func TestARetriedRequestHasItsOldPlace(t *testing.T) {
 	l := balance.NewLine[string](100)
 	first := patient("one", "first", start, time.Second)
 	join(t, l, first, start, 10)
-	l.Serve(1, "a", start)
+	l.Serve(1, "a", start, 10)
 	join(t, l, patient("one", "second", at(1), time.Second), at(1), 10)
 	if wait := join(t, l, first, at(50), 10); wait != 0 {
 		t.Errorf("it waits %v behind those that came after it", wait)
@@ -129,10 +129,10 @@ func TestServeByPlaceAndAvoidance(t *testing.T) {
 		k.Avoid = map[string]bool{"bad": i == 2 || i == 3}
 		join(t, l, k, at(i), 10)
 	}
-	if k, ok := l.Serve(3, "bad", start); !ok || k.Value != "4" {
+	if k, ok := l.Serve(3, "bad", start, 10); !ok || k.Value != "4" {
 		t.Errorf("served %+v, want the first at place 3 or behind that takes it", k)
 	}
-	if k, ok := l.Serve(5, "good", start); ok {
+	if k, ok := l.Serve(5, "good", start, 10); ok {
 		t.Errorf("served %+v, though only four wait", k)
 	}
 	wantOrder(t, l, "0", "1", "2", "3")
@@ -178,14 +178,32 @@ func TestForeseenWaitsAreCorrected(t *testing.T) {
 		join(t, l, patient("one", "x", now, time.Second), now, 100)
 	}
 	var wait time.Duration
-	for range 400 {
+	for range 2000 {
 		now = now.Add(20 * time.Millisecond)
 		wait = join(t, l, patient("one", "x", now, time.Second), now, 100)
-		if _, ok := l.Serve(1, "a", now); !ok {
+		if _, ok := l.Serve(1, "a", now, 100); !ok {
 			t.Fatal("nobody waits")
 		}
 	}
 	if wait < 370*time.Millisecond || wait > 430*time.Millisecond {
 		t.Errorf("behind twenty, at fifty a second, it is foreseen to wait %v", wait)
+	}
+}
+
+// With fewer replicas the rate is another one: that is no reason to mistrust it.
+func TestFewerReplicasAreNoSlowerReplicas(t *testing.T) {
+	l := balance.NewLine[string](1000)
+	now := start
+	for range 200 {
+		join(t, l, patient("one", "x", now, time.Second), now, 1000)
+	}
+	for range 150 {
+		now = now.Add(10 * time.Millisecond)
+		if _, ok := l.Serve(1, "a", now, 100); !ok {
+			t.Fatal("nobody waits")
+		}
+	}
+	if wait := join(t, l, patient("one", "x", now, time.Second), now, 100); wait < 490*time.Millisecond || wait > 510*time.Millisecond {
+		t.Errorf("behind fifty, at a hundred a second, it is foreseen to wait %v", wait)
 	}
 }

@@ -69,12 +69,12 @@ func (p *Pool) Learn(name string, s Said, now time.Time) {
 	}
 }
 
-// Rate is how many requests a second the replicas finish when all their slots are taken.
+// Rate is how many requests a second the replicas say that they finish when all their slots are taken; a Line corrects it by what it sees.
 func (p *Pool) Rate(now time.Time) float64 {
 	rate := 0.0
 	for _, r := range p.all {
 		if r.state() == Ready && !now.Before(r.pausedUntil) {
-			rate += r.rate()
+			rate += r.capable()
 		}
 	}
 	return rate

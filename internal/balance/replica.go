@@ -108,6 +108,15 @@ func (r *replica) rate() float64 {
 	return float64(r.slots) / usual.Seconds()
 }
 
+// capable is how many requests a second it says that it does, and how many it did lately where it does not say. What it says was measured
+// with nothing else to do; what it did may be the accident of a few answers.
+func (r *replica) capable() float64 {
+	if nominal := r.nominal(); nominal > 0 {
+		return float64(r.slots) / nominal.Seconds()
+	}
+	return r.rate()
+}
+
 // load is how many requests it holds, those of other dispatchers too: as many as it last said, and then fewer, since they end.
 func (r *replica) load(now time.Time, expected time.Duration) float64 {
 	load := float64(len(r.grants))
@@ -146,8 +155,9 @@ func (r *replica) answerIn(now time.Time) time.Duration {
 
 func (r *replica) note(latency time.Duration) {
 	if r.latency == 0 {
-		r.latency = latency
-		return
+		if r.latency = r.nominal(); r.latency == 0 {
+			r.latency = latency
+		}
 	}
 	r.latency += time.Duration(latencyWeight * float64(latency-r.latency))
 }

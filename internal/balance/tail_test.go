@@ -150,7 +150,7 @@ func (d *dispatcher) dispatch(c *cluster) {
 		if !ok {
 			return
 		}
-		k, ok := d.line.Serve(choice.Place, choice.Name(), c.now)
+		k, ok := d.line.Serve(choice.Place, choice.Name(), c.now, d.pool.Rate(c.now))
 		if !ok {
 			d.wake(c, choice.Again)
 			return

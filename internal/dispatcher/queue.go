@@ -38,6 +38,7 @@ type queue struct {
 	line    *balance.Line[chan *balance.Grant]
 	budget  balance.RetryBudget
 	comings balance.Comings
+	peopled time.Time // since when there is a replica
 	held    int64
 	heldBy  map[string]int64
 	wake    *time.Timer // for the next change that nobody tells
@@ -70,12 +71,27 @@ func (q *queue) acquire(ctx context.Context, t *ticket) (*balance.Grant, error) 
 		case <-ctx.Done():
 			return q.leave(t, context.Cause(ctx))
 		case <-timer.C:
-			if q.staying() > 0 {
+			left := q.patienceLeft(t)
+			if left <= 0 {
 				return q.leave(t, errQueueTimeout)
 			}
-			timer.Reset(q.patience)
+			timer.Reset(left)
 		}
 	}
+}
+
+// patienceLeft is how much longer a request may wait. It has all of it again when the first replica comes.
+func (q *queue) patienceLeft(t *ticket) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pool.Staying() == 0 {
+		return q.patience
+	}
+	from := t.Joined()
+	if q.peopled.After(from) {
+		from = q.peopled
+	}
+	return q.patience - time.Since(from)
 }
 
 // join puts a request into the line. It comes back with a credit where one is free already.
@@ -148,6 +164,7 @@ func (q *queue) dispatch() {
 // dispatchLocked gives free credits to those in the line that they suit.
 func (q *queue) dispatchLocked() {
 	now := time.Now()
+	rate := q.pool.Rate(now)
 	again := time.Duration(math.MaxInt64)
 	var skip map[string]bool
 	for q.line.Len() > 0 {
@@ -155,7 +172,7 @@ func (q *queue) dispatchLocked() {
 		if !ok {
 			break
 		}
-		t, ok := q.line.Serve(c.Place, c.Name(), now)
+		t, ok := q.line.Serve(c.Place, c.Name(), now, rate)
 		if !ok {
 			if c.Again > 0 {
 				again = min(again, c.Again)
@@ -190,7 +207,11 @@ func (q *queue) wakeLocked(now time.Time, again time.Duration) {
 func (q *queue) change(apply func(*balance.Pool)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	empty := q.pool.Staying() == 0
 	apply(q.pool)
+	if empty && q.pool.Staying() > 0 {
+		q.peopled = time.Now()
+	}
 	q.dispatchLocked()
 }
 

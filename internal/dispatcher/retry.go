@@ -22,9 +22,10 @@ type outcome struct {
 // twice; but once a byte of an answer has gone to the caller there is no second one.
 //
 //	                                                         again                      against the replica
-//	answered: any status but 503, 5xx                        no                         no
+//	answered: any status but the 5xx below                   no                         no
 //	refused:  503, it is full, or it ends                    for the queue's time-out   no, but it is left alone for a moment
-//	failed:   another 5xx                                    no                         yes
+//	late:     504, the caller's time was too short           no                         only if it took far longer than usual
+//	failed:   500, 502 and others, but not 501               no                         yes
 //	connect:  no connection to it                            until the deadline         yes
 //	broken:   the connection ended before the answer began   twice, within the budget   yes
 //	slow:     no answer within the attempt's time-out        twice, within the budget   yes
@@ -34,6 +35,7 @@ var (
 	answered = outcome{name: "answered", end: (*balance.Grant).Answered}
 	refused  = outcome{name: "refused", retry: retryOverloaded, end: (*balance.Grant).Full}
 	failed   = outcome{name: "failed", end: (*balance.Grant).Failed}
+	late     = outcome{name: "late", end: (*balance.Grant).Left}
 	connect  = outcome{name: "connect", retry: retryConnect, end: (*balance.Grant).Failed}
 	broken   = outcome{name: "broken", retry: retryBroken, costly: true, end: (*balance.Grant).Failed}
 	slow     = outcome{name: "slow", retry: retrySlow, costly: true, end: (*balance.Grant).Failed}
@@ -65,7 +67,9 @@ func ofStatus(code int) outcome {
 	switch {
 	case code == http.StatusServiceUnavailable:
 		return refused
-	case code >= http.StatusInternalServerError:
+	case code == http.StatusGatewayTimeout:
+		return late
+	case code >= http.StatusInternalServerError && code != http.StatusNotImplemented:
 		return failed
 	}
 	return answered
