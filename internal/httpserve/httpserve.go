@@ -123,7 +123,7 @@ func (s *Server) serve(server *http.Server) error {
 	if s.o.TLS != nil {
 		return server.ServeTLS(s.listener, "", "") // the certificate is in the configuration
 	}
-	return server.Serve(s.listener)
+	return server.Serve(reserveListener{s.listener, idleTimeout})
 }
 
 func (s *Server) drain(cause error, server *http.Server) error {

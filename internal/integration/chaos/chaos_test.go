@@ -15,11 +15,11 @@ import (
 )
 
 var (
-	requests = flag.Int("chaos.requests", 1500, "requests of each scenario with stand-ins for model servers")
-	rate     = flag.Float64("chaos.rate", 400, "of them, in a second")
-	real     = flag.Int("chaos.real", 0, "requests of each scenario with real model servers; 0: these are left out")
-	realRate = flag.Float64("chaos.real-rate", 36, "of them, in a second")
-	seed     = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "of all that is left to chance; a test that fails tells its own")
+	requests     = flag.Int("chaos.requests", 1500, "requests of each scenario with stand-ins for model servers")
+	rate         = flag.Float64("chaos.rate", 400, "of them, in a second")
+	realRequests = flag.Int("chaos.real", 0, "requests of each scenario with real model servers; 0: these are left out")
+	realRate     = flag.Float64("chaos.real-rate", 36, "of them, in a second")
+	seed         = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "of all that is left to chance; a test that fails tells its own")
 )
 
 // bin is where the binaries are that all tests run.
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		bin = dir
 		build := exec.Command("go", "build", "-race", "-o", dir, "resnet-autoscaling/cmd/dispatcher", "resnet-autoscaling/internal/testkit/replica")
-		if *real > 0 {
+		if *realRequests > 0 {
 			build.Args = append(build.Args, "resnet-autoscaling/cmd/model-server")
 		}
 		if out, err := build.CombinedOutput(); err != nil {
@@ -49,11 +49,10 @@ func TestMain(m *testing.M) {
 
 // form is how much a scenario has to stand.
 type form struct {
-	kind        kind
-	replicas    int
-	dispatchers int
-	requests    int
-	rate        float64
+	kind     kind
+	replicas int
+	requests int
+	rate     float64
 }
 
 // span is a time as the long form has it, and less where the load lasts only for seconds.
@@ -67,9 +66,9 @@ func (f form) apiAway() time.Duration    { return f.span(time.Minute, 1.1) }
 
 // forms are what is run of each scenario, by the name of what the replicas are.
 func forms() map[string]form {
-	all := map[string]form{"stand-ins": {kind: standIns, replicas: 8, dispatchers: 1, requests: *requests, rate: *rate}}
-	if *real > 0 {
-		all["model servers"] = form{kind: modelServers, replicas: 4, dispatchers: 1, requests: *real, rate: *realRate}
+	all := map[string]form{"stand-ins": {kind: standIns, replicas: 8, requests: *requests, rate: *rate}}
+	if *realRequests > 0 {
+		all["model servers"] = form{kind: modelServers, replicas: 4, requests: *realRequests, rate: *realRate}
 	}
 	return all
 }
@@ -81,9 +80,7 @@ func TestNoRequestIsLost(t *testing.T) {
 			t.Run("kill -9 again and again", func(t *testing.T) { f.run(t, killReplicas) })
 			t.Run("scaled to one and back", func(t *testing.T) { f.run(t, scaleDownAndUp) })
 			t.Run("the Kubernetes API goes away", func(t *testing.T) { f.run(t, takeTheAPIAway) })
-			two := f
-			two.dispatchers = 2
-			t.Run("rolling restart of the dispatchers", func(t *testing.T) { two.run(t, rollDispatchers) })
+			t.Run("rolling restart of the dispatchers", func(t *testing.T) { f.run(t, rollDispatchers) })
 		})
 	}
 }
@@ -104,9 +101,9 @@ func TestRequestsSentIntoNothingAreAnswered(t *testing.T) {
 	const sent = 100
 	for name, f := range forms() {
 		t.Run(name, func(t *testing.T) {
-			// They come over a longer time than the patience, and are answered in far less.
-			patience := f.kind.patience
-			s := newStage(t, form{kind: f.kind, dispatchers: 1, requests: sent, rate: sent / (1.2 * patience.Seconds())}, "--queue-timeout="+patience.String())
+			// They come over a longer time than the queue has patience, and can be answered in far less.
+			rate := sent / (1.2 * f.kind.queueTimeout.Seconds())
+			s := newStage(t, form{kind: f.kind, requests: sent, rate: rate}, "--queue-timeout="+f.kind.queueTimeout.String())
 			s.startLoad()
 			s.load.enough()
 			d := s.dispatchers.running()[0]

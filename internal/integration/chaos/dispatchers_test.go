@@ -90,7 +90,7 @@ func (f *dispatchers) takesConnections(d *dispatcher) bool {
 
 // client keeps connections alive, as clients do.
 func (f *dispatchers) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: f.dial, MaxIdleConnsPerHost: mostUnanswered, DisableCompression: true}}
+	return &http.Client{Transport: &http.Transport{DialContext: f.dial, MaxIdleConnsPerHost: 1000, DisableCompression: true}}
 }
 
 func (f *dispatchers) dial(ctx context.Context, network, _ string) (net.Conn, error) {

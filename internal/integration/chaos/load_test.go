@@ -19,9 +19,6 @@ import (
 const (
 	// answerWithin is the dispatcher's own limit for a request and a little: what has not been answered by then never is.
 	answerWithin = 35 * time.Second
-	// mostUnanswered holds the load back where the machine cannot bear its rate, since then the dispatcher would be right to refuse. It is far
-	// below what may queue, and far above what is under way in a system that works.
-	mostUnanswered = 256
 	// lossesToStop are enough to know.
 	lossesToStop = 50
 )
@@ -60,7 +57,7 @@ func (l *load) run(ctx context.Context, random *rand.Rand) {
 	var pending sync.WaitGroup
 	defer pending.Wait()
 	defer func() { l.sentUntil = time.Now() }()
-	places := make(chan struct{}, mostUnanswered)
+	places := make(chan struct{}, l.form.kind.unanswered)
 	due := time.Now()
 	for n := 0; l.goesOn() || !l.told.Load(); n++ {
 		due = due.Add(time.Duration(random.ExpFloat64() / l.form.rate * float64(time.Second)))

@@ -27,7 +27,7 @@ const (
 )
 
 // pods are the replicas: processes, and the EndpointSlice that tells of them, which is written in the order in which Kubernetes does. What
-// takes its time goes on in the background until settle. Only one goroutine calls the methods.
+// takes its time goes on in the background until settle. Only the test's goroutine decides what happens to whom.
 type pods struct {
 	t          *testing.T
 	kind       kind
@@ -70,16 +70,22 @@ func newPods(t *testing.T, f form, here addresses, client kubernetes.Interface, 
 
 // end kills what is left, and tells what the race detector found in any of them.
 func (c *pods) end() {
-	c.mu.Lock()
-	children := slices.Clone(c.children)
-	c.mu.Unlock()
-	for _, child := range children {
-		child.kill()
+	c.killAll()
+	c.background.Wait()
+	c.killAll() // also what was still started
+	for _, child := range c.children {
 		if child.raced() {
 			c.t.Errorf("%s has a data race:\n%s", child.name, child.tail())
 		}
 	}
-	c.background.Wait()
+}
+
+func (c *pods) killAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, child := range c.children {
+		child.kill()
+	}
 }
 
 // add starts n pods and waits until they are ready.

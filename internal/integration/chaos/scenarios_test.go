@@ -68,8 +68,9 @@ func takeTheAPIAway(s *stage) {
 	})
 }
 
-// rollDispatchers replaces each dispatcher by a new one.
+// rollDispatchers has a second dispatcher, and replaces each of the two by a new one.
 func rollDispatchers(s *stage) {
+	s.startDispatcher()
 	for round := 0; round == 0 || s.load.goesOn(); round++ {
 		for _, old := range s.dispatchers.running() {
 			s.startDispatcher()

@@ -29,7 +29,7 @@ type stage struct {
 	load        *load
 }
 
-// newStage starts everything but the load. args are more of the dispatchers'.
+// newStage starts everything but the load, with one dispatcher. args are more of the dispatchers'.
 func newStage(t *testing.T, f form, args ...string) *stage {
 	t.Helper()
 	t.Cleanup(func() {
@@ -45,9 +45,7 @@ func newStage(t *testing.T, f form, args ...string) *stage {
 	// Who asks for readiness must get to know before a dispatcher that ends is gone, on a busy machine too.
 	drainDelay := max(3*time.Second, f.drainDelay())
 	s.dispatchers = newDispatchers(t, here, s.diary, append(args, "--kubeconfig="+kubeconfig, "--drain-delay="+drainDelay.String())...)
-	for range f.dispatchers {
-		s.startDispatcher()
-	}
+	s.startDispatcher()
 	return s
 }
 
