@@ -74,6 +74,15 @@ accuracy: setup build ## top-1, confusion and calibration of each precision: DAT
 bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
 	go -C internal/bench run ./modelserver $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
+.PHONY: bench-quota
+bench-quota: setup build ## whether the model server reaches under CPU quotas what it states: IMAGES=folder CPUS=0.25,0.5,1,2
+	go -C internal/bench run ./modelserver quota $(if $(IMAGES),--images $(abspath $(IMAGES))) $(if $(CPUS),--cpus $(CPUS))
+
+.PHONY: soak-model
+soak-model: setup build ## half an hour of all that clients send, good and bad, while the model server's memory is watched: LENGTH=30m
+	@mkdir -p out
+	go -C internal/bench run ./modelserver soak --json $(CURDIR)/out/soak.json $(if $(LENGTH),--length $(LENGTH)) $(if $(IMAGES),--images $(abspath $(IMAGES)))
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi

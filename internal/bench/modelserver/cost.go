@@ -95,9 +95,6 @@ func (f *costFlags) measure(ctx context.Context, w workplace, photos []photo, lo
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(w.cache(), 0o755); err != nil {
-		return nil, err
-	}
 	err = w.onStage(log, func(s stage) (err error) {
 		v, err := s.start(ctx, chosen[0])
 		if err != nil {

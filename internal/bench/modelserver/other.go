@@ -9,6 +9,9 @@ import (
 
 var errNotLinux = errors.New("measuring needs Linux")
 
+// usableCores fails, for the same reason as pinLoad.
+func usableCores() ([]int, error) { return nil, errNotLinux }
+
 // pinLoad fails: what is measured here needs Linux' /proc and its pinning.
 func pinLoad() (cores, error) { return cores{}, errNotLinux }
 

@@ -12,25 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinLoad keeps this process on the last core that it may use, and leaves the first one to the servers.
-func pinLoad() (cores, error) {
+// usableCores are the cores that this process may use.
+func usableCores() ([]int, error) {
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return cores{}, fmt.Errorf("which cores may be used: %w", err)
+		return nil, fmt.Errorf("which cores may be used: %w", err)
 	}
-	c := cores{server: -1}
+	var all []int
 	for core := range len(may) * strconv.IntSize {
-		if !may.IsSet(core) {
-			continue
+		if may.IsSet(core) {
+			all = append(all, core)
 		}
-		if c.server < 0 {
-			c.server = core
-		}
-		c.load = core
 	}
-	if may.Count() < 2 {
+	return all, nil
+}
+
+// pinLoad keeps this process on the last core that it may use, and leaves the first one to the servers.
+func pinLoad() (cores, error) {
+	all, err := usableCores()
+	if err != nil {
+		return cores{}, err
+	}
+	if len(all) < 2 {
 		return cores{}, errors.New("two cores are needed, one for the servers and one for the load: only one may be used here")
 	}
+	c := cores{server: all[0], load: all[len(all)-1]}
 	runtime.GOMAXPROCS(1)
 	return c, pinThreads(c.load)
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/process"
 )
 
@@ -40,48 +41,84 @@ type stage struct {
 }
 
 // onStage calls use with the two cores kept apart, and ends what is left of its servers.
-func (w workplace) onStage(log *slog.Logger, use func(stage) error) (err error) {
+func (w workplace) onStage(log *slog.Logger, use func(stage) error) error {
 	c, err := pinLoad()
 	if err != nil {
 		return err
 	}
+	return w.withLauncher(log, func(l *process.Launcher) error { return use(stage{w: w, launcher: l, cores: c}) })
+}
+
+// withLauncher calls use, and ends what is left of its servers.
+func (w workplace) withLauncher(log *slog.Logger, use func(*process.Launcher) error) (err error) {
 	launcher, err := process.NewLauncher(process.Options{Name: "resnet-bench", Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, launcher.Close()) }()
-	return use(stage{w: w, launcher: launcher, cores: c})
+	if err := os.MkdirAll(w.cache(), 0o755); err != nil {
+		return err
+	}
+	return use(launcher)
 }
 
 // start runs a contender on the servers' core and waits until it is ready.
 func (s stage) start(ctx context.Context, c contender) (*server, error) {
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		return nil, fmt.Errorf("pin servers to a core: %w", err)
+	}
+	unpinned := c.program
+	c.program = func(w workplace, ports []int) program {
+		p := unpinned(w, ports)
+		p.args = append([]string{taskset, "-c", strconv.Itoa(s.cores.server)}, p.args...)
+		return p
+	}
+	return s.w.launch(ctx, s.launcher, c, 0)
+}
+
+// launch runs a contender on any cores, within a CPU quota where cpus is above 0, and waits until it is ready.
+func (w workplace) launch(ctx context.Context, launcher *process.Launcher, c contender, cpus float64) (*server, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	p := c.program(s.w, ports)
-	log, err := os.Create(s.w.cache(c.name + ".server.log"))
+	p := c.program(w, ports)
+	log, err := os.Create(w.cache(c.name + ".server.log"))
 	if err != nil {
 		return nil, err
 	}
-	pin, err := exec.LookPath("taskset")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("pin servers to a core: %w", err), log.Close())
+	gate := gate(w.cache(fmt.Sprintf("%s-%d.held", c.name, ports[0])))
+	if cpus > 0 {
+		p.args = gate.before(p.args)
 	}
 	started := time.Now()
-	running, err := s.launcher.Start(process.Command{
-		Name: c.name, Path: pin, Args: append([]string{"-c", strconv.Itoa(s.cores.server)}, p.args...), Dir: s.w.root, Output: log, Env: s.w.environment(p.env...),
+	running, err := launcher.Start(process.Command{
+		Name: c.name, Path: p.args[0], Args: p.args[1:], Dir: w.root, Output: log, Env: w.environment(p.env...), CPU: cpus,
 	})
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
+	if cpus > 0 {
+		err = gate.open()
+	}
 	v := &server{contender: c, url: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), process: running, log: log}
-	if err := v.awaitReady(ctx); err != nil {
+	if err = errors.Join(err, v.awaitReady(ctx)); err != nil {
 		return nil, errors.Join(err, v.stop())
 	}
 	v.started = time.Since(started)
 	return v, nil
 }
+
+// gate is a file that a program waits for. A launcher holds a process within its quota only once it runs, and by then a fast one would
+// have looked what its quota is.
+type gate string
+
+func (g gate) before(args []string) []string {
+	return append([]string{"/bin/sh", "-c", `until test -e "$0"; do sleep 0.01; done; rm "$0"; exec "$@"`, string(g)}, args...)
+}
+
+func (g gate) open() error { return os.WriteFile(string(g), nil, 0o600) }
 
 func (v *server) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -99,16 +136,38 @@ func (v *server) awaitReady(ctx context.Context) error {
 }
 
 func (v *server) isReady(ctx context.Context) bool {
+	_, err := v.readiness(ctx)
+	return err == nil
+}
+
+// readiness is the header of the answer that says that the server is ready.
+func (v *server) readiness(ctx context.Context) (http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+v.ready, nil)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	answer, err := patient.Do(request)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	_ = answer.Body.Close() // nothing of it is wanted
-	return answer.StatusCode == http.StatusOK
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: status %d", v.ready, answer.StatusCode)
+	}
+	return answer.Header, nil
+}
+
+// capability is what a model server says of itself.
+func (v *server) capability(ctx context.Context) (api.Capability, error) {
+	header, err := v.readiness(ctx)
+	if err != nil {
+		return api.Capability{}, err
+	}
+	c, ok := api.CapabilityFrom(header)
+	if !ok || c.CapacityRPS == 0 {
+		return c, fmt.Errorf("%s states no capacity", v.ready)
+	}
+	return c, nil
 }
 
 func (v *server) lastWords() string {
