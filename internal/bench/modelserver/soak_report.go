@@ -46,13 +46,17 @@ func vitalsTable(r soak.Result) [][]string {
 }
 
 func memoryInWords(r soak.Result) string {
-	t := r.Memory()
-	words := fmt.Sprintf("Memory after the first third of the load: %s on average, its trend %+.1f ± %.1f MB an hour (least squares, one standard error).\n",
-		megabytes(t.Mean), t.Slope*3600/1e6, t.Error*3600/1e6)
-	if !t.Judged() {
-		words += "That is not judged: it takes a load of 15 minutes.\n"
+	all, floor := r.Memory(), r.Floor()
+	words := fmt.Sprintf("Memory after the first third of the load, by least squares: %s on average, %s; the least of each six looks %s on average, %s.\n",
+		megabytes(all.Mean), perHour(all), megabytes(floor.Mean), perHour(floor))
+	if !r.JudgesMemory() {
+		words += "That is not judged: it takes a load of 15 minutes and a bit.\n"
 	}
 	return words
+}
+
+func perHour(t soak.Trend) string {
+	return fmt.Sprintf("growing by %.1f ± %.1f MB an hour", t.Slope*3600/1e6, t.Error*3600/1e6)
 }
 
 func loadInWords(r soak.Result, cpus float64) string {
