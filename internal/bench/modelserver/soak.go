@@ -23,8 +23,9 @@ const (
 	soakLoad = 0.7
 	// soakRush is how many requests come at once now and then, as a multiple of what the server takes in.
 	soakRush = 3
-	// queuePerSlot is the server's default.
+	// The server's defaults.
 	queuePerSlot = 4
+	workTimeout  = 10 * time.Second
 	soakLooks    = 10 * time.Second
 	soakMarks    = 6 // lines that are printed of the load
 )
@@ -109,7 +110,7 @@ func (f *soakFlags) load(ctx context.Context, v *server, material soak.Material,
 	patient.CloseIdleConnections() // what the server holds is counted, and these are none of the soak's
 	o := soak.Options{
 		URL: v.url, PID: v.process.PID(), Material: material, Rate: soakLoad * states.CapacityRPS, Rush: soakRush * states.Slots * (1 + queuePerSlot),
-		Length: f.Length, Every: min(soakLooks, f.Length/10), Settle: f.Settle, Seed: f.Seed,
+		Timeout: workTimeout, Length: f.Length, Every: min(soakLooks, f.Length/10), Settle: f.Settle, Seed: f.Seed,
 	}
 	fmt.Fprintf(out, "A server of %g CPUs that states %.1f pictures/s gets %.1f requests/s for %v, seed %d.\n", f.CPU, states.CapacityRPS, o.Rate, f.Length, f.Seed)
 	next := 0 * time.Second

@@ -44,6 +44,16 @@ func (e Ending) String() string {
 	return strconv.Itoa(int(e))
 }
 
+// ended is what came of a request.
+type ended struct {
+	end    Ending
+	body   []byte
+	waited time.Duration // for the answer, once all was sent
+	err    error         // why there is no answer
+}
+
+func lost(err error) ended { return ended{end: Lost, err: err} }
+
 // message is a request.
 type message struct {
 	method, path string
@@ -68,39 +78,40 @@ func (m message) request(ctx context.Context, server string) (*http.Request, err
 }
 
 // manner is how a client behaves that has a connection of its own; nil: as clients do that share connections.
-type manner func(ctx context.Context, l *line, text []byte) (Ending, []byte, error)
+type manner func(ctx context.Context, l *line, text []byte) ended
 
-func (c *crowd) do(ctx context.Context, e errand) (Ending, []byte, error) {
+func (c *crowd) do(ctx context.Context, e errand) ended {
 	request, err := e.request(ctx, c.o.URL)
 	if err != nil {
-		return Lost, nil, err
+		return lost(err)
 	}
 	if e.how == nil {
+		begin := time.Now() // sending takes next to nothing
 		answer, err := c.polite.Do(request)
-		return read(answer, err)
+		return read(begin, answer, err)
 	}
 	var text bytes.Buffer
 	if err := request.Write(&text); err != nil {
-		return Lost, nil, err
+		return lost(err)
 	}
 	l, err := dial(ctx, c.host)
 	if err != nil {
-		return Lost, nil, err
+		return lost(err)
 	}
 	defer l.close()
 	return e.how(ctx, l, text.Bytes())
 }
 
-func read(answer *http.Response, err error) (Ending, []byte, error) {
+func read(begin time.Time, answer *http.Response, err error) ended {
 	if err != nil {
-		return Lost, nil, err
+		return lost(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return Lost, body, err
+		return lost(err)
 	}
-	return Ending(answer.StatusCode), body, nil
+	return ended{end: Ending(answer.StatusCode), body: body, waited: time.Since(begin)}
 }
 
 // line is a connection that one client has for itself.
@@ -141,29 +152,31 @@ func (l *line) say(ctx context.Context, text []byte, pieces int, rest time.Durat
 }
 
 // hear waits for an answer, or for the server to close the line.
-func (l *line) hear(most time.Duration) (Ending, []byte, error) {
-	if err := l.conn.SetReadDeadline(time.Now().Add(most)); err != nil {
-		return Lost, nil, err
+func (l *line) hear(most time.Duration) ended {
+	begin := time.Now()
+	if err := l.conn.SetReadDeadline(begin.Add(most)); err != nil {
+		return lost(err)
 	}
 	if _, err := l.from.Peek(1); errors.Is(err, io.EOF) {
-		return Closed, nil, err
+		return ended{end: Closed, err: err}
 	}
-	return read(http.ReadResponse(l.from, nil))
+	answer, err := http.ReadResponse(l.from, nil)
+	return read(begin, answer, err)
 }
 
 // ask sends a text at once and waits for its answer.
-func (l *line) ask(text []byte) (Ending, []byte, error) {
+func (l *line) ask(text []byte) ended {
 	if _, err := l.conn.Write(text); err != nil {
-		return Lost, nil, err
+		return lost(err)
 	}
 	return l.hear(answerTimeout)
 }
 
 // slowly sends a request in pieces and waits for the answer.
 func slowly(pieces int, rest time.Duration) manner {
-	return func(ctx context.Context, l *line, text []byte) (Ending, []byte, error) {
+	return func(ctx context.Context, l *line, text []byte) ended {
 		if err := l.say(ctx, text, pieces, rest); err != nil {
-			return Lost, nil, err
+			return lost(err)
 		}
 		return l.hear(answerTimeout)
 	}
@@ -171,7 +184,7 @@ func slowly(pieces int, rest time.Duration) manner {
 
 // halting sends the beginning of a request and then nothing more; it waits for what the server makes of that.
 func halting(beginning func(text []byte) []byte) manner {
-	return func(_ context.Context, l *line, text []byte) (Ending, []byte, error) { return l.ask(beginning(text)) }
+	return func(_ context.Context, l *line, text []byte) ended { return l.ask(beginning(text)) }
 }
 
 func nothing([]byte) []byte { return nil }
@@ -180,39 +193,39 @@ func firstLine(text []byte) []byte { return text[:bytes.IndexByte(text, '\n')+1]
 
 // leaving sends a share of a request, waits, and hangs up: in order, or at once with a reset.
 func leaving(share float64, after time.Duration, reset bool) manner {
-	return func(ctx context.Context, l *line, text []byte) (Ending, []byte, error) {
+	return func(ctx context.Context, l *line, text []byte) ended {
 		if _, err := l.conn.Write(part(text, share)); err != nil {
-			return Lost, nil, err
+			return lost(err)
 		}
 		if err := pause(ctx, after); err != nil {
-			return Cut, nil, err
+			return ended{end: Cut, err: err}
 		}
 		if reset {
 			if err := l.conn.SetLinger(0); err != nil {
-				return Lost, nil, err
+				return lost(err)
 			}
 		}
-		return Left, nil, nil
+		return ended{end: Left}
 	}
 }
 
 // staying asks, says nothing for a while, and asks again over the same line.
 func staying(idle time.Duration) manner {
-	return func(ctx context.Context, l *line, text []byte) (Ending, []byte, error) {
-		if end, body, err := l.ask(text); err != nil {
-			return end, body, err
+	return func(ctx context.Context, l *line, text []byte) ended {
+		if first := l.ask(text); first.err != nil {
+			return first
 		}
 		if err := pause(ctx, idle); err != nil {
-			return Cut, nil, err
+			return ended{end: Cut, err: err}
 		}
 		return l.ask(text)
 	}
 }
 
 // outstaying asks, and then waits for the server to have enough of it.
-func outstaying(_ context.Context, l *line, text []byte) (Ending, []byte, error) {
-	if end, body, err := l.ask(text); err != nil {
-		return end, body, err
+func outstaying(_ context.Context, l *line, text []byte) ended {
+	if first := l.ask(text); first.err != nil {
+		return first
 	}
 	const most = 3 * time.Minute
 	return l.hear(most)

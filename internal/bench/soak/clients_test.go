@@ -56,11 +56,11 @@ func fine(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "fine") }
 func send(t *testing.T, c *crowd, how manner, chunked bool) (Ending, []byte) {
 	t.Helper()
 	body := bytes.Repeat([]byte("picture "), 1000)
-	end, answer, err := c.do(t.Context(), errand{how: how, message: message{
+	came := c.do(t.Context(), errand{how: how, message: message{
 		method: http.MethodPost, path: "/predict", header: []string{"Content-Type", "image/jpeg"}, body: body, chunked: chunked,
 	}})
-	t.Log(end, err)
-	return end, answer
+	t.Log(came.end, came.err)
+	return came.end, came.body
 }
 
 func TestClientsThatWaitGetTheirAnswer(t *testing.T) {

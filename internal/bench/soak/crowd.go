@@ -125,11 +125,11 @@ func (c *crowd) crowding(k kind) int {
 }
 
 func (c *crowd) run(ctx context.Context, name string, e errand) {
-	end, body, err := c.do(ctx, e)
-	if ctx.Err() != nil && end <= 0 {
-		end = Cut
+	came := c.do(ctx, e)
+	if ctx.Err() != nil && came.end <= 0 {
+		came.end = Cut
 	}
-	c.count(name, end, c.fault(e, end, body, err))
+	c.count(name, came.end, c.fault(e, came))
 }
 
 func (c *crowd) count(name string, end Ending, fault string) {
@@ -147,18 +147,25 @@ func (c *crowd) count(name string, end Ending, fault string) {
 }
 
 // fault says what is wrong with how an errand ended; empty: nothing.
-func (c *crowd) fault(e errand, end Ending, body []byte, err error) string {
+func (c *crowd) fault(e errand, came ended) string {
 	switch {
-	case end == Cut:
+	case came.end == Cut:
 		return ""
-	case !slices.Contains(e.may, end):
-		return fmt.Sprintf("%s %s: %v, not %v: %.200s", e.method, e.path, end, e.may, cmp.Or(string(body), fmt.Sprint(err)))
-	case end >= http.StatusBadRequest && !explained(body):
-		return fmt.Sprintf("%s %s: %v without a reason: %.200s", e.method, e.path, end, body)
-	case end == http.StatusOK && e.alike != "":
-		return c.unlikeFirst(e.alike, essence(e.path, body))
+	case !slices.Contains(e.may, came.end) && !c.starved(e, came):
+		return fmt.Sprintf("%s %s: %v after %v, not %v: %.200s", e.method, e.path, came.end, came.waited.Round(time.Millisecond), e.may,
+			cmp.Or(string(came.body), fmt.Sprint(came.err)))
+	case came.end >= http.StatusBadRequest && !explained(came.body):
+		return fmt.Sprintf("%s %s: %v without a reason: %.200s", e.method, e.path, came.end, came.body)
+	case came.end == http.StatusOK && e.alike != "":
+		return c.unlikeFirst(e.alike, essence(e.path, came.body))
 	}
 	return ""
+}
+
+// starved tells whether a request that may have to queue was refused because its time was over, and it was: on a machine that has no
+// CPU for the server, that is right. The server gives up a little earlier, when it sees that the work will not be done.
+func (c *crowd) starved(e errand, came ended) bool {
+	return came.end == http.StatusGatewayTimeout && slices.Contains(e.may, http.StatusServiceUnavailable) && came.waited >= c.o.Timeout*8/10
 }
 
 // unlikeFirst compares an answer with the first one to the same question. A server computes the same every time: one that says

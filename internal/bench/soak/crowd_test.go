@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"resnet-autoscaling/internal/picture"
 	"resnet-autoscaling/internal/resnet"
@@ -110,7 +111,7 @@ func TestEveryKindComesItsTurnAndPhotosInRushes(t *testing.T) {
 }
 
 func TestFaultsOfAnswers(t *testing.T) {
-	c, err := newCrowd(Options{}, nil)
+	c, err := newCrowd(Options{Timeout: 10 * time.Second}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,25 +119,32 @@ func TestFaultsOfAnswers(t *testing.T) {
 	answer := func(label string) []byte { return fmt.Appendf(nil, `{"predictions":[%q]}`, label) }
 	reason := []byte(`{"detail":"the queue is full"}`)
 	for _, step := range []struct {
-		name string
-		end  Ending
-		body []byte
-		says string
+		name   string
+		end    Ending
+		body   []byte
+		waited time.Duration
+		says   string
 	}{
-		{"the first answer", 200, answer("church"), ""},
-		{"the same", 200, answer("church"), ""},
-		{"another", 200, answer("tench"), "and the first answer was"},
-		{"it may be full", 503, reason, ""},
-		{"full without a reason", 503, []byte("<html>"), "without a reason"},
-		{"a protocol's reason", 503, []byte(`{"error":"full"}`), ""},
-		{"it must not be refused", 400, reason, "400, not [200 503]"},
-		{"it must not be lost", Lost, nil, "lost, not [200 503]: broken"},
-		{"it must not be shut out", Closed, nil, "closed, not [200 503]"},
-		{"it was cut short", Cut, nil, ""},
+		{"the first answer", 200, answer("church"), 0, ""},
+		{"the same", 200, answer("church"), 0, ""},
+		{"another", 200, answer("tench"), 0, "and the first answer was"},
+		{"it may be full", 503, reason, 0, ""},
+		{"full without a reason", 503, []byte("<html>"), 0, "without a reason"},
+		{"a protocol's reason", 503, []byte(`{"error":"full"}`), 0, ""},
+		{"it must not be refused", 400, reason, 0, "400 after 0s, not [200 503]"},
+		{"it was not worked on in time", 504, reason, 9 * time.Second, ""},
+		{"there was time for it", 504, reason, 7 * time.Second, "504 after 7s, not [200 503]"},
+		{"it must not be lost", Lost, nil, 0, "lost after 0s, not [200 503]: broken"},
+		{"it must not be shut out", Closed, nil, 0, "closed after 0s, not [200 503]"},
+		{"it was cut short", Cut, nil, 0, ""},
 	} {
-		got := c.fault(e, step.end, step.body, errors.New("broken"))
+		got := c.fault(e, ended{end: step.end, body: step.body, waited: step.waited, err: errors.New("broken")})
 		if (got == "") != (step.says == "") || !strings.Contains(got, step.says) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.says)
 		}
+	}
+	parameter := errand{message: e.message, may: []Ending{http.StatusBadRequest}}
+	if got := c.fault(parameter, ended{end: 504, body: reason, waited: time.Minute}); !strings.Contains(got, "not [400]") {
+		t.Errorf("what never queues was not worked on in time: %q", got)
 	}
 }

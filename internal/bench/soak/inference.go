@@ -21,7 +21,7 @@ func (m Material) modelPath() string { return "/v2/models/" + m.spec.Name }
 func (m Material) inference() []kind {
 	tensor := m.asTensor()
 	tensorJSON := m.asTensorJSON()
-	bomb := refuse(zipped(m.infer("", noLength, overlong, nil)), http.StatusRequestEntityTooLarge)
+	bomb := expect(zipped(m.infer("", noLength, overlong, nil)), http.StatusRequestEntityTooLarge)
 	return []kind{
 		{"inference: JSON", 40, func(r *rand.Rand) errand { return m.inJSON(few(r, m.photos)) }},
 		{"inference: binary", 40, func(r *rand.Rand) errand { return m.inBinary(few(r, m.photos)) }},
@@ -125,18 +125,13 @@ func zipped(e errand) errand {
 	return e
 }
 
-func refuse(e errand, status ...Ending) errand {
-	e.may, e.alike = status, ""
-	return e
-}
-
 // wrongInference is one of the mistakes that clients of the protocol make.
 func (m Material) wrongInference(r *rand.Rand) errand {
 	p := few(r, m.photos)
 	e := m.inBinary(p)
 	switch r.IntN(8) {
 	case 0: // the picture is none
-		return refuse(m.inJSON([]Picture{{Data: []byte("no picture")}}), undecoded...)
+		return expect(m.inJSON([]Picture{{Data: []byte("no picture")}}), undecoded...)
 	case 1: // it breaks off
 		e.body = e.body[:len(e.body)/2]
 	case 2: // so does its compressed form
@@ -153,7 +148,7 @@ func (m Material) wrongInference(r *rand.Rand) errand {
 		e.body = bytes.Replace(e.body, []byte("[1,3,"), []byte("[1,4,"), 1)
 	case 7:
 		e.path = m.modelPath() + "-of-others/infer"
-		return refuse(e, http.StatusNotFound)
+		return expect(e, http.StatusNotFound)
 	}
-	return refuse(e, http.StatusBadRequest)
+	return expect(e, http.StatusBadRequest)
 }

@@ -88,10 +88,8 @@ func formOf(field string, data []byte) []byte {
 // broken are bodies that look like pictures, or do not.
 func (m Material) broken() []kind {
 	whole := slices.Concat(m.photos, m.others)
-	bad := func(r *rand.Rand, data []byte) errand {
-		e := either(r, Picture{Data: data})
-		e.may = undecoded
-		return e
+	bad := func(r *rand.Rand, data []byte, more ...Ending) errand {
+		return expect(either(r, Picture{Data: data}), append(more, undecoded...)...)
 	}
 	return []kind{
 		{"cut picture", 50, func(r *rand.Rand) errand {
@@ -99,9 +97,8 @@ func (m Material) broken() []kind {
 			return bad(r, data[:len(data)*(2+r.IntN(90))/100])
 		}},
 		{"damaged picture", 25, func(r *rand.Rand) errand {
-			e := bad(r, damaged(r, pick(r, whole).Data))
-			e.may = append(slices.Clone(undecoded), http.StatusOK, http.StatusUnprocessableEntity) // it may show no damage, or claim to be larger
-			return e
+			// It may show no damage, or claim to be larger.
+			return bad(r, damaged(r, pick(r, whole).Data), http.StatusOK, http.StatusUnprocessableEntity)
 		}},
 		{"garbage", 40, func(r *rand.Rand) errand { return bad(r, noise(r, nil)) }},
 		{"garbage behind a JPEG's first bytes", 15, func(r *rand.Rand) errand { return bad(r, noise(r, m.photos[0].Data[:20])) }},

@@ -15,8 +15,9 @@ type Options struct {
 	URL      string
 	PID      int // of the server
 	Material Material
-	Rate     float64 // errands per second
-	Rush     int     // now and then so many photos are sent at once: more than the server's queue holds
+	Rate     float64       // errands per second
+	Rush     int           // now and then so many photos are sent at once: more than the server's queue holds
+	Timeout  time.Duration // the server's, for the work on a request
 	Length   time.Duration
 	Every    time.Duration // how often it is looked at what the server holds
 	Settle   time.Duration // how long the server has afterwards to give back what it held
