@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type soakFlags struct {
 	product
 	Length  time.Duration `default:"30m" help:"How long the server is loaded."`
 	CPU     command.CPU   `default:"1" placeholder:"CPUS" help:"The CPU quota of the server, which it finds by itself."`
+	Rate    float64       `placeholder:"RPS" help:"Requests per second, on average. Default: 70 % of the pictures per second that the server states."`
 	Seed    uint64        `default:"1" help:"Decides what is sent, in which order."`
 	Largest command.Count `default:"12M" placeholder:"PIXELS" help:"The size of the largest pictures."`
 	Settle  time.Duration `default:"1m" help:"How long the server has afterwards to give back what it held."`
@@ -47,6 +49,7 @@ func (f *soakFlags) Validate() error {
 		command.Check(f.Length >= time.Second && f.Length <= 7*24*time.Hour, "--length", f.Length, "must be 1s to 168h"),
 		// Where it is not known what there is, Run fails and says why.
 		command.Check(err != nil || float64(f.CPU) <= float64(len(may)), "--cpu", f.CPU, fmt.Sprintf("must be at most %d, which is what this machine has", len(may))),
+		command.Check(f.Rate >= 0 && f.Rate <= 1e5, "--rate", f.Rate, "must be 0 to 100000, 0 being the default"),
 		command.Check(f.Largest >= 10e3 && f.Largest <= 25e6, "--largest", f.Largest, "must be 10k to 25M: the server takes no larger ones"),
 		command.Check(f.Settle >= 0 && f.Settle <= time.Hour, "--settle", f.Settle, "must be 0s to 1h"),
 	)
@@ -109,7 +112,7 @@ func (f *soakFlags) load(ctx context.Context, v *server, material soak.Material,
 	}
 	patient.CloseIdleConnections() // what the server holds is counted, and these are none of the soak's
 	o := soak.Options{
-		URL: v.url, PID: v.process.PID(), Material: material, Rate: soakLoad * states.CapacityRPS, Rush: soakRush * states.Slots * (1 + queuePerSlot),
+		URL: v.url, PID: v.process.PID(), Material: material, Rate: cmp.Or(f.Rate, soakLoad*states.CapacityRPS), Rush: soakRush * states.Slots * (1 + queuePerSlot),
 		Timeout: workTimeout, Length: f.Length, Every: min(soakLooks, f.Length/10), Settle: f.Settle, Seed: f.Seed,
 	}
 	fmt.Fprintf(out, "A server of %g CPUs that states %.1f pictures/s gets %.1f requests/s for %v, seed %d.\n", f.CPU, states.CapacityRPS, o.Rate, f.Length, f.Seed)
