@@ -79,10 +79,10 @@ func (f *soakFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer) er
 	if err != nil {
 		return err
 	}
+	fmt.Fprint(out, soakReport(result, float64(f.CPU)))
 	if err := f.save(result); err != nil {
 		return err
 	}
-	fmt.Fprint(out, soakReport(result, float64(f.CPU)))
 	if faults := result.Faults(); len(faults) > 0 {
 		return fmt.Errorf("%w: %s", errUnwell, strings.Join(faults, "; "))
 	}

@@ -47,7 +47,7 @@ func vitalsTable(r soak.Result) [][]string {
 
 func memoryInWords(r soak.Result) string {
 	all, floor := r.Memory(), r.Floor()
-	words := fmt.Sprintf("Memory after the first third of the load, by least squares: %s on average, %s; the least of each six looks %s on average, %s.\n",
+	words := fmt.Sprintf("Memory after the first third of the load, by least squares: %s on average, %s; of each six looks the least, %s on average, %s.\n",
 		megabytes(all.Mean), perHour(all), megabytes(floor.Mean), perHour(floor))
 	if !r.JudgesMemory() {
 		words += "That is not judged: it takes a load of 15 minutes and a bit.\n"
@@ -56,7 +56,7 @@ func memoryInWords(r soak.Result) string {
 }
 
 func perHour(t soak.Trend) string {
-	return fmt.Sprintf("growing by %.1f ± %.1f MB an hour", t.Slope*3600/1e6, t.Error*3600/1e6)
+	return fmt.Sprintf("%+.1f ± %.1f MB an hour", t.Slope*3600/1e6, t.Error*3600/1e6)
 }
 
 func loadInWords(r soak.Result, cpus float64) string {
