@@ -82,6 +82,15 @@ bench: setup build ## the model server beside its peers (Python 3.11; the first 
 bench-dispatcher: build ## the dispatcher beside nginx, HAProxy and Envoy (25 minutes): CASE=slow,stall and SHORT=1 for less
 	go -C internal/bench run ./dispatcher $(if $(CASE),--case $(CASE)) $(if $(SHORT),--short)
 
+.PHONY: bench-quota
+bench-quota: setup build ## whether the model server reaches under CPU quotas what it states: IMAGES=folder CPUS=0.25,0.5,1,2
+	go -C internal/bench run ./modelserver quota $(if $(IMAGES),--images $(abspath $(IMAGES))) $(if $(CPUS),--cpus $(CPUS))
+
+.PHONY: soak-model
+soak-model: setup build ## half an hour of all that clients send, good and bad, while the model server's memory is watched: LENGTH=30m
+	@mkdir -p out
+	go -C internal/bench run ./modelserver soak --json $(CURDIR)/out/soak.json $(if $(LENGTH),--length $(LENGTH)) $(if $(IMAGES),--images $(abspath $(IMAGES)))
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi

@@ -39,7 +39,7 @@ type flags struct {
 	TurbojpegLib   string          `help:"libturbojpeg, which decodes JPEGs several times as fast as Go. none: do without. Default: the system's, if there is one." placeholder:"FILE"`
 	CPULimit       command.CPU     `name:"cpu-limit" help:"The CPU share this server has: 250m, 0.5 or 2. Default: its cgroup's quota, else its CPUs." placeholder:"CPUS"`
 	Queue          int             `default:"4" help:"Requests that may wait for each slot."`
-	Timeout        time.Duration   `default:"10s" help:"Longest time for a request; a caller may ask for less with X-Request-Timeout-Ms."`
+	Timeout        time.Duration   `default:"10s" help:"Longest time for a request, once its body is here; a caller may ask for less with X-Request-Timeout-Ms."`
 	MaxBody        command.Bytes   `default:"10MiB" help:"Largest request body."`
 	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header."`
 	MaxBatch       int             `default:"16" help:"Most pictures of one request on /v2."`

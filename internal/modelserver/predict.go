@@ -20,7 +20,7 @@ type answer struct {
 // predict answers POST /predict.
 func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
-	a, err := s.predictOne(w, r)
+	a, err := s.predictOne(w, r, arrived)
 	s.metrics.observe(stageTotal, time.Since(arrived))
 	if err != nil {
 		httpserve.WriteError(w, r, err, s.o.Log)
@@ -36,7 +36,7 @@ func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
 }
 
 // predictOne counts each request once, by how it ended.
-func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, err error) {
+func (s *Service) predictOne(w http.ResponseWriter, r *http.Request, arrived time.Time) (a answer, err error) {
 	memory := s.uploads.Get().(*upload)
 	defer s.giveBack(memory) // after all that looks at the picture, the words about a bad one included
 	var data []byte
@@ -52,8 +52,6 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	if timeout, err = api.Timeout(r.Header, s.o.Timeout); err != nil {
 		return a, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
 	k, err := topK(r, len(s.o.Labels))
 	if err != nil {
 		return a, err
@@ -61,6 +59,8 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	if data, err = memory.read(w, r, s.o.MaxBody); err != nil {
 		return a, err
 	}
+	ctx, cancel := context.WithDeadline(r.Context(), s.deadline(arrived, timeout))
+	defer cancel()
 	logits, t, err := s.infer(ctx, []source{{encoded: data}})
 	if err != nil {
 		return a, err
@@ -72,6 +72,15 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request) (a answer, 
 	s.metrics.images.Inc()
 	s.observeStages(a.timing)
 	return a, nil
+}
+
+// deadline is for a request that arrived at some time, and whose body is here now. What the body took has a limit of its own, so all of
+// our time-out is left for the work; a caller that waits for less counts from when it asked.
+func (s *Service) deadline(arrived time.Time, timeout time.Duration) time.Time {
+	if timeout < s.o.Timeout {
+		return arrived.Add(timeout)
+	}
+	return time.Now().Add(timeout)
 }
 
 // giveBack keeps the memory for another request. A few of the largest bodies must not hold memory for all the usual ones.

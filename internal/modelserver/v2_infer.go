@@ -67,7 +67,7 @@ func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time
 	if request.Timeout > 0 {
 		timeout = min(timeout, request.Timeout)
 	}
-	ctx, cancel := context.WithDeadline(r.Context(), arrived.Add(timeout))
+	ctx, cancel := context.WithDeadline(r.Context(), p.deadline(arrived, timeout))
 	defer cancel()
 	a.pictures = len(request.Pictures)
 	logits, t, err := p.infer(ctx, sources(request.Pictures))

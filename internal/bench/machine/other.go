@@ -12,6 +12,9 @@ var errNotLinux = errors.New("measuring needs Linux")
 // PinLoad fails: what is measured here needs Linux' /proc and its pinning.
 func PinLoad() (Cores, error) { return Cores{}, errNotLinux }
 
+// UsableCores fails likewise.
+func UsableCores() ([]int, error) { return nil, errNotLinux }
+
 // TwoCores fails likewise.
 func TwoCores() (Cores, error) { return Cores{}, errNotLinux }
 

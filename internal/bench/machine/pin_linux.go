@@ -22,26 +22,31 @@ func PinLoad() (Cores, error) {
 	return c, pinThreads(c.Load)
 }
 
-// TwoCores are the first and the last core that this process may use.
-func TwoCores() (Cores, error) {
+// UsableCores are the cores that this process may use.
+func UsableCores() ([]int, error) {
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return Cores{}, fmt.Errorf("which cores may be used: %w", err)
+		return nil, fmt.Errorf("which cores may be used: %w", err)
 	}
-	c := Cores{Server: -1}
+	var all []int
 	for core := range len(may) * strconv.IntSize {
-		if !may.IsSet(core) {
-			continue
+		if may.IsSet(core) {
+			all = append(all, core)
 		}
-		if c.Server < 0 {
-			c.Server = core
-		}
-		c.Load = core
 	}
-	if may.Count() < 2 {
+	return all, nil
+}
+
+// TwoCores are the first and the last core that this process may use.
+func TwoCores() (Cores, error) {
+	all, err := UsableCores()
+	if err != nil {
+		return Cores{}, err
+	}
+	if len(all) < 2 {
 		return Cores{}, errors.New("two cores are needed, one for the servers and one for the load: only one may be used here")
 	}
-	return c, nil
+	return Cores{Server: all[0], Load: all[len(all)-1]}, nil
 }
 
 // pinThreads moves every thread; one that is born meanwhile takes after its parent, so the second time finds it pinned.

@@ -45,8 +45,8 @@ func (f *compareFlags) Run(ctx context.Context, log *slog.Logger, out io.Writer)
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(filepath.Dir(f.Out)); err != nil || !info.IsDir() {
-		return command.Check(false, "--out", f.Out, "must be a file in a folder that is there")
+	if err := mayWrite("--out", f.Out); err != nil {
+		return err
 	}
 	results, err := f.results(w)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/command"
 )
 
@@ -114,6 +115,13 @@ func modelServer(precision string) func(workplace, []int) program {
 			"--cpu-limit", "1", "--queue", strconv.Itoa(slices.Max(connections)), "--drain-delay", "0s",
 		}}
 	}
+}
+
+// asDeployed is the model server as it is in a cluster: it finds its CPU quota and chooses its precision by itself.
+func asDeployed(use string) contender {
+	return contender{name: ours + "-" + use, asking: form, ready: api.PathReadyz, program: func(w workplace, ports []int) program {
+		return program{args: []string{w.server, "--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--model", w.model, "--drain-delay", "0s"}}
+	}}
 }
 
 func withEnv(make func(workplace, []int) program, env ...string) func(workplace, []int) program {

@@ -96,9 +96,6 @@ func (f *costFlags) measure(ctx context.Context, w workplace, photos []photo, lo
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(w.cache(), 0o755); err != nil {
-		return nil, err
-	}
 	err = w.onStage(log, func(s theatre) (err error) {
 		v, err := s.start(ctx, chosen[0])
 		if err != nil {

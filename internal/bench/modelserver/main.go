@@ -16,13 +16,20 @@ round, on the machine's first core, and loads them from its last one. It prints 
 it. A server that labels pictures otherwise than ours is not quoted; one that cannot be had is listed with the reason.
 
 cost measures what a request costs the model server, part by part, so that a change of the input path shows: in instructions, which a
-busy machine does not change, where the machine counts them, and in CPU time.`,
+busy machine does not change, where the machine counts them, and in CPU time.
+
+quota measures whether the model server does under a CPU quota what it says of itself (inference_capacity_rps).
+
+soak loads the model server for a long time with all that clients send, good and bad, and looks at every answer and at what the
+server holds: memory, goroutines, open files.`,
 }
 
 type flags struct {
 	command.Common
 	Compare compareFlags `cmd:"" default:"withargs" help:"Measure the servers side by side (the default)."`
 	Cost    costFlags    `cmd:"" help:"What a request costs the model server, by parts."`
+	Quota   quotaFlags   `cmd:"" help:"Whether the model server's stated capacity is what it reaches under CPU quotas."`
+	Soak    soakFlags    `cmd:"" help:"Whether the model server stays well under a long mixed load."`
 }
 
 // product are the flags that say what of the repository is measured.

@@ -2,18 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"io"
-	"net/http"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/bench/stage"
 	"resnet-autoscaling/internal/testkit"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,6 +25,12 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	testkit.Scripts(t, testscript.Params{
+		Condition: func(name string) (bool, error) {
+			if name != "quotas" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			return setsQuotas(), nil
+		},
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"first.jpg", "second.jpeg", "third.JPG"} {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, "images", name), jpegOf(t, 64+len(name)), 0o644); err != nil {
@@ -36,6 +42,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// setsQuotas tells whether the kernel's CPU quotas can be set here.
+func setsQuotas() (can bool) {
+	err := stage.Open(slog.New(slog.DiscardHandler), func(s *stage.Stage) error { can = s.ByKernel(); return nil })
+	return can && err == nil // it fails where this is not Linux
+}
+
 func jpegOf(t *testing.T, side int) []byte {
 	t.Helper()
 	var data bytes.Buffer
@@ -43,40 +55,6 @@ func jpegOf(t *testing.T, side int) []byte {
 		t.Fatal(err)
 	}
 	return data.Bytes()
-}
-
-// played is a model server without a model. It knows one label, or another one in INT8 where its model's folder has a file "wrong".
-type played struct {
-	synset string
-}
-
-func play() {
-	option := func(name string) string { return os.Args[slices.Index(os.Args, name)+1] }
-	p := &played{synset: "n03028079"}
-	if _, err := os.Stat(filepath.Join(option("--model"), "wrong")); err == nil && option("--precision") == "int8" {
-		p.synset = "n01440764"
-	}
-	http.HandleFunc("/predict", p.predict)
-	http.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
-	panic(http.ListenAndServe(option("--listen"), nil))
-}
-
-func (p *played) predict(w http.ResponseWriter, r *http.Request) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	data, err := io.ReadAll(file)
-	if err != nil || !bytes.HasSuffix(data, []byte{0xFF, 0xD9}) {
-		http.Error(w, "it breaks off", http.StatusBadRequest)
-		return
-	}
-	if _, err := jpeg.Decode(bytes.NewReader(data)); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(api.PredictResponse{Predictions: []api.Prediction{{Synset: p.synset, Probability: 0.99}}})
 }
 
 func TestNoTwoRequestsAreAlike(t *testing.T) {

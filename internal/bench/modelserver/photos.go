@@ -33,26 +33,40 @@ func mark(number uint64) [markLength]byte {
 
 // loadPhotos reads every JPEG of a folder, in the order of their names.
 func loadPhotos(dir fs.FS) ([]photo, error) {
+	photos, err := loadPictures(dir, func(name string) bool {
+		extension := strings.ToLower(path.Ext(name))
+		return extension == ".jpg" || extension == ".jpeg"
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range photos {
+		if !picture.IsJPEG(p.data) {
+			return nil, fmt.Errorf("%s is not a JPEG", p.name)
+		}
+	}
+	if len(photos) == 0 {
+		return nil, errors.New("must hold JPEGs (.jpg, .jpeg)")
+	}
+	return photos, nil
+}
+
+// loadPictures reads the files of a folder whose names are wanted, in the order of their names.
+func loadPictures(dir fs.FS, wanted func(name string) bool) ([]photo, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return nil, err
 	}
-	var photos []photo
+	var all []photo
 	for _, e := range entries {
-		if extension := strings.ToLower(path.Ext(e.Name())); e.IsDir() || (extension != ".jpg" && extension != ".jpeg") {
+		if e.IsDir() || !wanted(e.Name()) {
 			continue
 		}
 		data, err := fs.ReadFile(dir, e.Name())
 		if err != nil {
 			return nil, err
 		}
-		if !picture.IsJPEG(data) {
-			return nil, fmt.Errorf("%s is not a JPEG", e.Name())
-		}
-		photos = append(photos, photo{name: e.Name(), data: data})
+		all = append(all, photo{name: e.Name(), data: data})
 	}
-	if len(photos) == 0 {
-		return nil, errors.New("must hold JPEGs (.jpg, .jpeg)")
-	}
-	return photos, nil
+	return all, nil
 }

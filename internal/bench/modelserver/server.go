@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 
+	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/bench/machine"
 	"resnet-autoscaling/internal/bench/stage"
 )
@@ -35,17 +36,36 @@ func (w workplace) onStage(log *slog.Logger, use func(theatre) error) error {
 
 // start runs a contender on the servers' core and waits until it is ready.
 func (t theatre) start(ctx context.Context, c contender) (*server, error) {
-	ports, err := t.stage.Ports(3)
+	return t.w.launch(ctx, t.stage, c, func(p *stage.Program) { p.Cores = strconv.Itoa(t.cores.Server) })
+}
+
+// launch runs a contender within bounds and waits until it is ready.
+func (w workplace) launch(ctx context.Context, s *stage.Stage, c contender, bound func(*stage.Program)) (*server, error) {
+	ports, err := s.Ports(3)
 	if err != nil {
 		return nil, err
 	}
-	p, url := c.program(t.w, ports), fmt.Sprintf("http://127.0.0.1:%d", ports[0])
-	running, err := t.stage.Start(ctx, stage.Program{
-		Name: c.name, Args: p.args, Env: t.w.environment(p.env...), Dir: t.w.root, Cores: strconv.Itoa(t.cores.Server),
-		Log: t.w.cache(c.name + ".server.log"), Ready: url + c.ready,
-	})
+	p, url := c.program(w, ports), fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	program := stage.Program{
+		Name: c.name, Args: p.args, Env: w.environment(p.env...), Dir: w.root, Log: w.cache(c.name + ".server.log"), Ready: url + c.ready,
+	}
+	bound(&program)
+	running, err := s.Start(ctx, program)
 	if err != nil {
 		return nil, err
 	}
 	return &server{contender: c, Server: running, url: url}, nil
+}
+
+// capability is what a model server says of itself.
+func (v *server) capability(ctx context.Context) (api.Capability, error) {
+	header, err := v.Readiness(ctx)
+	if err != nil {
+		return api.Capability{}, err
+	}
+	c, ok := api.CapabilityFrom(header)
+	if !ok || c.CapacityRPS == 0 {
+		return c, fmt.Errorf("%s states no capacity", v.ready)
+	}
+	return c, nil
 }

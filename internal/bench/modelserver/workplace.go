@@ -44,6 +44,12 @@ func (p product) photos() ([]photo, error) {
 // folder is where the pictures lie.
 func (p product) folder() string { return orDefault(p.Images, filepath.Join(p.Root, "images")) }
 
+// mayWrite checks that a file can be made where a flag says.
+func mayWrite(flag, file string) error {
+	info, err := os.Stat(filepath.Dir(file))
+	return command.Check(err == nil && info.IsDir(), flag, file, "must be a file in a folder that is there")
+}
+
 func (w workplace) peers(parts ...string) string {
 	return filepath.Join(append([]string{w.root, "internal/bench/peers"}, parts...)...)
 }

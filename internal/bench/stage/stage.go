@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,15 +47,21 @@ func Open(log *slog.Logger, use func(*Stage) error) (err error) {
 	return use(&Stage{launcher: launcher, given: map[int]bool{}})
 }
 
+// ByKernel tells whether it is the kernel that keeps programs within their quotas.
+func (s *Stage) ByKernel() bool {
+	return strings.HasPrefix(s.launcher.Method(), "cgroup") || s.launcher.Method() == "systemd-run"
+}
+
 // Program is a server to run.
 type Program struct {
 	Name  string   // unique among those that run
 	Args  []string // the program's file first
 	Env   []string // all of it
 	Dir   string
-	Cores string // as taskset takes them; "": any
-	Log   string // the file that gets its output
-	Ready string // the URL that answers 200 once it serves
+	Cores string  // as taskset takes them; "": any
+	CPUs  float64 // its quota; 0: none
+	Log   string  // the file that gets its output
+	Ready string  // the URL that answers 200 once it serves
 }
 
 // Server is a program that runs.
@@ -72,6 +79,9 @@ func (s *Stage) Start(ctx context.Context, p Program) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(filepath.Dir(p.Log), 0o755); err != nil {
+		return nil, err
+	}
 	log, err := os.Create(p.Log)
 	if err != nil {
 		return nil, err
@@ -79,6 +89,9 @@ func (s *Stage) Start(ctx context.Context, p Program) (*Server, error) {
 	command.Output = log
 	began := time.Now()
 	running, err := s.launcher.Start(command)
+	if err == nil && p.CPUs > 0 {
+		err = p.gate().open()
+	}
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -95,12 +108,27 @@ func (p Program) command() (process.Command, error) {
 	if p.Cores != "" {
 		args = append([]string{"taskset", "-c", p.Cores}, args...)
 	}
+	if p.CPUs > 0 {
+		args = p.gate().before(args)
+	}
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		return process.Command{}, fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	return process.Command{Name: p.Name, Path: path, Args: args[1:], Dir: p.Dir, Env: p.Env}, nil
+	return process.Command{Name: p.Name, Path: path, Args: args[1:], Dir: p.Dir, Env: p.Env, CPU: p.CPUs}, nil
 }
+
+// gate is a file that a program waits for. A launcher holds a process within its quota only once it runs, and by then a fast one would
+// have looked what its quota is.
+type gate string
+
+func (p Program) gate() gate { return gate(p.Log + ".held") }
+
+func (g gate) before(args []string) []string {
+	return append([]string{"/bin/sh", "-c", `until test -e "$0"; do sleep 0.01; done; rm "$0"; exec "$@"`, string(g)}, args...)
+}
+
+func (g gate) open() error { return os.WriteFile(string(g), nil, 0o600) }
 
 func (v *Server) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -108,9 +136,9 @@ func (v *Server) awaitReady(ctx context.Context) error {
 	for !v.isReady(ctx) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("was not ready after %v: it said %q (see %s)", startTimeout, v.lastWords(), v.log.Name())
+			return fmt.Errorf("was not ready after %v: it said %q (see %s)", startTimeout, v.LastWords(), v.log.Name())
 		case <-v.Process.Done():
-			return fmt.Errorf("ended at its start: it said %q (see %s)", v.lastWords(), v.log.Name())
+			return fmt.Errorf("ended at its start: it said %q (see %s)", v.LastWords(), v.log.Name())
 		case <-time.After(readyPoll):
 		}
 	}
@@ -118,19 +146,29 @@ func (v *Server) awaitReady(ctx context.Context) error {
 }
 
 func (v *Server) isReady(ctx context.Context) bool {
+	_, err := v.Readiness(ctx)
+	return err == nil
+}
+
+// Readiness is the header of the answer that says that the server is ready.
+func (v *Server) Readiness(ctx context.Context) (http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, v.program.Ready, nil)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	answer, err := v.asking.Do(request)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	_ = answer.Body.Close() // nothing of it is wanted
-	return answer.StatusCode == http.StatusOK
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: status %d", v.program.Ready, answer.StatusCode)
+	}
+	return answer.Header, nil
 }
 
-func (v *Server) lastWords() string {
+// LastWords are the last line of what it said.
+func (v *Server) LastWords() string {
 	text, err := os.ReadFile(v.log.Name())
 	if err != nil {
 		return ""
