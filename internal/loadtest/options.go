@@ -50,6 +50,7 @@ type Options struct {
 	Desired     func(context.Context) (int, error)     // replicas that the cluster is asked for; nil: there is no cluster to ask
 	CPU         func(context.Context) (float64, error) // cores that all replicas use; nil: nobody is asked
 	Decisions   Decisions                              // of the autoscaler; nil: there is no cluster to ask
+	Began       func(at time.Time, to *url.URL)        // is told when the profile begins, and where its requests go; nil: nobody is
 	Each        func(summary.Outcome)                  // is told every outcome, one at a time; nil: nobody is
 	Sleep       func(time.Duration) error              // waits, more exactly than the runtime's timers; nil: they are used
 	Screen      Screen

@@ -95,6 +95,11 @@ func (w watcher) look(ctx context.Context, start time.Time) (summary.Replicas, e
 		return summary.Replicas{}, err
 	}
 	v := summary.Replicas{Second: int(math.Floor(time.Since(start).Seconds())), Ready: status.ReadyReplicas(), Desired: -1, Queue: status.Queue.Length}
+	for _, r := range status.Replicas {
+		if r.State == api.ReplicaReady {
+			v.Capacity += r.CapacityRPS
+		}
+	}
 	// A look that fails costs its own figure; the others are still worth telling.
 	if w.desired != nil {
 		if v.Desired, err = w.desired(ctx); err != nil {

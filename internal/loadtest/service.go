@@ -52,6 +52,9 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 	watch := s.watcher(ctx)
 
 	start := time.Now().Add(s.o.Warmup)
+	if s.o.Began != nil {
+		s.o.Began(start, s.target.URL)
+	}
 	n := news{
 		outcomes: make(chan summary.Outcome, 1024), replicas: make(chan summary.Replicas), decisions: make(chan summary.Decision), notes: make(chan string),
 		inFlight: make(chan struct{}, s.o.MaxInFlight),

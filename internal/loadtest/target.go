@@ -160,5 +160,5 @@ func statusError(resp *http.Response, base *url.URL) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("%s%s: %s", base, api.PathHealthz, resp.Status)
+	return fmt.Errorf("%s: %s", base.JoinPath(api.PathHealthz), resp.Status)
 }

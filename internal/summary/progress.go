@@ -18,6 +18,7 @@ type Progress struct {
 	Achieved             float64       // good answers per second that arrived in the last ten full seconds
 	P50, P99             time.Duration // of those answers
 	P90, P999            time.Duration
+	Trend                []float64 // good answers that arrived in each of the last full seconds, up to 60
 	Errors               map[Kind]int64
 	Replicas             *Replicas // the last seen; nil: none seen
 }
@@ -44,11 +45,25 @@ func (r *Recorder) Progress(now time.Duration) Progress {
 	last := r.recent.until(now, window)
 	p.Achieved = last.rate(int64(last.latency.TotalCount()))
 	p.P50, p.P90, p.P99, p.P999 = last.quantile(50), last.quantile(90), last.quantile(99), last.quantile(99.9)
+	p.Trend = r.trend(int(now / time.Second))
 	if n := len(r.replicas); n > 0 {
 		last := r.replicas[n-1]
 		p.Replicas = &last
 	}
 	return p
+}
+
+// trend is the answers of the seconds before one.
+func (r *Recorder) trend(until int) []float64 {
+	var answered []float64
+	for at := max(0, until-longestWindow); at < until; at++ {
+		n := 0.0
+		if at < len(r.seconds) {
+			n = float64(r.seconds[at].answered)
+		}
+		answered = append(answered, n)
+	}
+	return answered
 }
 
 // recent is what arrived in the last seconds, by when it did: by when they were due, a server that answers after 20 s would seem

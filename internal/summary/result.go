@@ -8,6 +8,8 @@ type Replicas struct {
 	Ready   int `json:"ready"`
 	Desired int `json:"desired"` // -1: unknown
 	Queue   int `json:"queue"`   // requests that wait in the dispatcher
+	// Capacity is what the ready ones say they can do together, in pictures per second; 0: unknown.
+	Capacity float64 `json:"capacity_rps,omitempty"`
 	// CPU is what all replicas together use, in cores; 0: unknown.
 	CPU float64 `json:"cpu_cores,omitempty"`
 }
