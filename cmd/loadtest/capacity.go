@@ -132,7 +132,7 @@ func stepOf(rate float64, r summary.Result) term.Step {
 	return step
 }
 
-// unseen draws nothing: a search tells its steps.
+// unseen draws nothing.
 type unseen struct{}
 
 func (unseen) Update(summary.Frame) {}

@@ -14,8 +14,8 @@ import (
 
 // compare holds a result against a baseline.
 type compare struct {
-	Baseline           string  `arg:"" help:"Result that was written by --json, to hold the other one against." type:"path"`
-	Result             string  `arg:"" help:"Result that is judged." type:"path"`
+	Baseline           string  `arg:"" help:"Result that was written by --json, to hold the other one against."`
+	Result             string  `arg:"" help:"Result that is judged."`
 	MaxLatencyRatio    float64 `default:"1.1" help:"A latency, p50 to p99.9, may be so many times the baseline's."`
 	MinThroughputRatio float64 `default:"0.95" help:"Throughput must be at least so much of the baseline's: good answers per busy replica, else as a share of the requests."`
 	MaxErrorPoints     float64 `default:"0.1" help:"The share of errors may be so many percentage points higher."`
@@ -60,19 +60,48 @@ func (c *compare) Run(out io.Writer) error {
 	return nil
 }
 
-// readResult reads what --json wrote.
-func readResult(argument, name string) (r summary.Result, err error) {
-	text, err := os.ReadFile(name)
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
-	if err == nil && r.Profile == "" {
-		err = errors.New("it has no profile")
+// readResult reads the one result that --json wrote to a file.
+func readResult(argument, name string) (summary.Result, error) {
+	all, err := readResults(argument, name)
+	if err == nil && len(all) > 1 {
+		err = &command.Misuse{Flag: argument, Value: name, Rule: fmt.Sprintf("must be one result, and has %d: merge them first", len(all))}
 	}
 	if err != nil {
-		return r, &command.Misuse{Flag: argument, Value: name, Rule: "must be a result that --json wrote: " + err.Error()}
+		return summary.Result{}, err
 	}
-	return r, nil
+	return all[0], nil
+}
+
+// readResults reads what --json wrote, once or several times, one behind the other.
+func readResults(argument, name string) (all []summary.Result, err error) {
+	file := os.Stdin
+	if name != stdin {
+		if file, err = os.Open(name); err != nil {
+			return nil, notAResult(argument, name, err)
+		}
+		defer file.Close()
+	}
+	for text := json.NewDecoder(file); ; {
+		var r summary.Result
+		err := text.Decode(&r)
+		if errors.Is(err, io.EOF) && len(all) > 0 {
+			return all, nil
+		}
+		if err == nil && r.Profile == "" {
+			err = errors.New("it has no profile")
+		}
+		if err != nil {
+			return nil, notAResult(argument, name, err)
+		}
+		all = append(all, r)
+	}
+}
+
+// stdin is how a file's name says the standard input.
+const stdin = "-"
+
+func notAResult(argument, name string, err error) error {
+	return &command.Misuse{Flag: argument, Value: name, Rule: "must be a result that --json wrote: " + err.Error()}
 }
 
 func writeJSON(out io.Writer, v any) error {

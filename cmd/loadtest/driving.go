@@ -209,6 +209,12 @@ func (f *driving) find(o *loadtest.Options, client *http.Client) error {
 // cpuQuery is what all replicas use, in cores; a container without a name is a pod under Docker.
 const cpuQuery = `sum(max by (pod) (rate(container_cpu_usage_seconds_total{namespace=%q,pod=~%q,container=~"resnet|"}[1m])))`
 
+// Prometheus' Service in the cluster.
+const (
+	prometheusService = "prometheus-service"
+	prometheusPort    = "9090"
+)
+
 // askPrometheus bounds a look at Prometheus.
 const askPrometheus = 2 * time.Second
 
@@ -229,9 +235,11 @@ func (f *driving) findCPU(o *loadtest.Options, cluster *kube.Cluster) error {
 			return &command.Misuse{Flag: "--prometheus-url", Value: f.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
 		}
 		base = said
+	case cluster != nil && cluster.Inside():
+		base = &url.URL{Scheme: "http", Host: prometheusService + ":" + prometheusPort}
 	case cluster != nil:
 		var err error
-		if base, client, err = cluster.ServiceProxy("prometheus-service", "9090"); err != nil {
+		if base, client, err = cluster.ServiceProxy(prometheusService, prometheusPort); err != nil {
 			return err
 		}
 	default:

@@ -11,12 +11,13 @@ import (
 
 // merge makes one result of several.
 type merge struct {
-	Results     []string `arg:"" help:"Results that were written by --json, of testers that drove one service together." type:"path"`
-	JSON        string   `name:"json" help:"Write the merged result as JSON; - is the standard output." placeholder:"FILE"`
-	CSV         string   `name:"csv" help:"Write a line of CSV for each second." placeholder:"FILE"`
-	OpenMetrics string   `name:"openmetrics" help:"Write the seconds as OpenMetrics, with their times." placeholder:"FILE"`
-	Report      string   `help:"Write a page of all of them together." placeholder:"FILE.html"`
-	SVG         string   `name:"svg" help:"Write the report's charts alone, as a picture." placeholder:"FILE.svg"`
+	Results     []string      `arg:"" help:"Results that were written by --json, of testers that drove one service together. A file may hold several; - is the standard input."`
+	SLO         []summary.SLO `name:"slo" sep:"," help:"An objective that all of them together have to keep, besides those that each had; missing one is exit code 1." placeholder:"SLO"`
+	JSON        string        `name:"json" help:"Write the merged result as JSON; - is the standard output." placeholder:"FILE"`
+	CSV         string        `name:"csv" help:"Write a line of CSV for each second." placeholder:"FILE"`
+	OpenMetrics string        `name:"openmetrics" help:"Write the seconds as OpenMetrics, with their times." placeholder:"FILE"`
+	Report      string        `help:"Write a page of all of them together." placeholder:"FILE.html"`
+	SVG         string        `name:"svg" help:"Write the report's charts alone, as a picture." placeholder:"FILE.svg"`
 }
 
 // Run merges, tells the result, and fails when an SLO was missed by all together.
@@ -25,14 +26,15 @@ func (m *merge) Run(out io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	all := make([]summary.Result, len(m.Results))
-	for i, name := range m.Results {
-		var err error
-		if all[i], err = readResult("RESULTS", name); err != nil {
+	var all []summary.Result
+	for _, name := range m.Results {
+		some, err := readResults("RESULTS", name)
+		if err != nil {
 			return err
 		}
+		all = append(all, some...)
 	}
-	merged, err := summary.Merge(all)
+	merged, err := summary.Merge(all, m.SLO...)
 	if err != nil {
 		return err
 	}

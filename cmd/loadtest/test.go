@@ -21,6 +21,7 @@ type test struct {
 	SLO         []summary.SLO     `name:"slo" sep:"," help:"An objective, such as p99<250ms, errors<0.1%, wrong<1% or per-replica>=10/s; repeat the flag, or separate by commas, for more. Missing one is exit code 1." placeholder:"SLO"`
 	AbortOn     []summary.Limit   `sep:"," help:"Call the test off, with exit code 1, when the last 10 s are so: errors>5%, p99>2s, or errors>5%/30s for another stretch." placeholder:"LIMIT"`
 	Strict      bool              `help:"Exit code 1 also when this tester was itself too slow for the schedule, or did not send all of it."`
+	Quiet       bool              `help:"No live screen, and no lines while the test runs."`
 	Label       map[string]string `help:"A name=value that the result carries; repeat the flag for more." placeholder:"NAME=VALUE"`
 	JSON        string            `name:"json" help:"Write the result as JSON; - is the standard output." placeholder:"FILE"`
 	CSV         string            `name:"csv" help:"Write a line of CSV for each second." placeholder:"FILE"`
@@ -54,11 +55,15 @@ func (f *test) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 		return err
 	}
 	defer d.close()
-	screen := term.NewScreen(os.Stderr)
-	defer screen.Close()
 	o := d.options
+	o.Screen = unseen{}
+	if !f.Quiet {
+		screen := term.NewScreen(os.Stderr)
+		defer screen.Close()
+		o.Screen = screen
+	}
 	o.Profile, o.Warmup, o.SLOs, o.Limits, o.Tags = f.profile(), f.Warmup, f.SLO, f.AbortOn, f.Label
-	o.Screen, o.Log = screen, log
+	o.Log = log
 	stream, err := openResults(f.Results)
 	if err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 )
 
 // Merge is the result of several testers that drove one service together. Their seconds are laid over each other by when each began. A
-// second's own percentiles are those of its worst tester: the true ones are no higher. What all of them saw of the cluster is told once.
-func Merge(results []Result) (Result, error) {
+// second's own percentiles are those of its worst tester: the true ones are no higher. What all of them saw of the cluster is told once. All together are held to the objectives that each had, and to further ones.
+func Merge(results []Result, further ...SLO) (Result, error) {
 	if len(results) == 0 {
 		return Result{}, errors.New("merge: there is no result")
 	}
@@ -31,7 +31,7 @@ func Merge(results []Result) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	merged.fill(&all, slos)
+	merged.fill(&all, append(slos, further...))
 	merged.Notes = append(merged.Notes, fmt.Sprintf("Merged from %d testers: the percentiles of a single second are those of its worst one.", len(results)))
 	return merged, nil
 }

@@ -205,11 +205,11 @@ func TestMergedTestersAreOneTest(t *testing.T) {
 		part.Warmup = &summary.Warmup{Seconds: 5, Requests: 50}
 		parts = append(parts, throughJSON(t, part))
 	}
-	got, err := summary.Merge([]summary.Result{parts[2], parts[0], parts[1]})
+	got, err := summary.Merge([]summary.Result{parts[2], parts[0], parts[1]}, parsed(t, "p50<1ms")...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := whole.Result("constant:333/3s", 3*time.Second, parsed(t, "p99<1s", "errors<1%"))
+	want := whole.Result("constant:333/3s", 3*time.Second, parsed(t, "p99<1s", "errors<1%", "p50<1ms"))
 	if diff := cmp.Diff(want.Latency, got.Latency); diff != "" {
 		t.Errorf("latency (-one +merged)\n%s", diff)
 	}
