@@ -74,6 +74,10 @@ accuracy: setup build ## top-1, confusion and calibration of each precision: DAT
 bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
 	go -C internal/bench run ./modelserver $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
+.PHONY: bench-loadtest
+bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends
+	go -C internal/bench run ./loadtest
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
