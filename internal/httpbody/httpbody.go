@@ -8,6 +8,13 @@ import (
 	"net"
 )
 
+// Whole is a body that lies in memory. What was written of it is passed over.
+type Whole interface {
+	io.Reader
+	Rest() []byte
+	PassOver(n int)
+}
+
 // Body is bytes as a request's body.
 type Body struct{ rest []byte }
 
@@ -24,10 +31,16 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Rest is what was not read yet.
+func (b *Body) Rest() []byte { return b.rest }
+
+// PassOver takes the next bytes as read.
+func (b *Body) PassOver(n int) { b.rest = b.rest[n:] }
+
 // Close has nothing to give back.
 func (b *Body) Close() error { return nil }
 
-// Dial makes a transport's dial function one whose connections send a Body whole.
+// Dial makes a transport's dial function one whose connections send a Whole body as it lies in memory.
 func Dial(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
@@ -46,12 +59,13 @@ func (c conn) ReadFrom(r io.Reader) (int64, error) {
 	if !ok {
 		return io.Copy(c.Conn, r)
 	}
-	body, ok := limited.R.(*Body)
+	body, ok := limited.R.(Whole)
 	if !ok {
 		return io.Copy(c.Conn, r)
 	}
-	part := body.rest[:min(int64(len(body.rest)), limited.N)]
-	n, err := c.Write(part)
-	body.rest, limited.N = body.rest[n:], limited.N-int64(n)
+	rest := body.Rest()
+	n, err := c.Write(rest[:min(int64(len(rest)), limited.N)])
+	body.PassOver(n)
+	limited.N -= int64(n)
 	return int64(n), err
 }

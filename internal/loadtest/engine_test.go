@@ -161,7 +161,11 @@ func TestAWarmUpCountsNowhere(t *testing.T) {
 	var began time.Time
 	r, sent := virtual(t, "ramp:50..100/2s", func(o *loadtest.Options) {
 		o.Warmup = 3 * time.Second
-		o.Each = func(summary.Outcome) { each.Add(1) }
+		o.Each = func(out summary.Outcome) {
+			if n := each.Add(1); int64(out.Number) != n-1 {
+				t.Errorf("outcome %d has the number %d", n, out.Number)
+			}
+		}
 		o.Began = func(at time.Time, _ *url.URL) { began = at }
 	})
 	if sent != 300 || r.Requests != 150 || each.Load() != 150 || r.Warmup == nil || *r.Warmup != (summary.Warmup{Seconds: 3, Requests: 150}) {
@@ -310,6 +314,14 @@ func TestATestThatCannotWorkIsNoResult(t *testing.T) {
 				t.Errorf("%s: after %v: %v", name, time.Since(start), err)
 			}
 		})
+	}
+}
+
+// Many servers answer anything with something: that is no dispatcher without replicas.
+func TestAStatusOfAnotherServerIsNone(t *testing.T) {
+	o := againstBoth(t, "constant:5/200ms", func(http.ResponseWriter, *http.Request) {}, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
+	if r := run(t, t.Context(), o); len(r.Replicas) != 0 || r.PerReplica != nil {
+		t.Errorf("replicas %v", r.Replicas)
 	}
 }
 

@@ -132,6 +132,9 @@ func statusFrom(client *http.Client, at *url.URL) func(context.Context) (api.Dis
 		if err := json.NewDecoder(resp.Body).Decode(&status); err != nil {
 			return status, fmt.Errorf("status %s: %w", at, err)
 		}
+		if status.Replicas == nil {
+			return status, fmt.Errorf("status %s: it does not tell of replicas", at)
+		}
 		return status, nil
 	}
 }

@@ -23,24 +23,28 @@ const maxAnswer = 1 << 20
 func (s *Service) send(ctx context.Context, start time.Time, inFlight chan struct{}, outcomes chan<- summary.Outcome) time.Duration {
 	var pending sync.WaitGroup
 	defer pending.Wait()
-	number := 0
+	sent, number := 0, 0 // in all, and since the start of the profile
 	sleep := newSleeper(s.o.Sleep)
 	for due := range s.o.due() {
 		if !sleep.until(ctx, start.Add(due)) {
 			return max(0, time.Since(start))
 		}
-		load := &s.payloads[number%len(s.payloads)]
-		number++
-		lag := time.Since(start) - due
+		load := &s.payloads[sent%len(s.payloads)]
+		sent++
+		o := summary.Outcome{Number: number, Due: due, Lag: time.Since(start) - due}
+		if due >= 0 {
+			number++
+		}
 		select {
 		case inFlight <- struct{}{}:
 		default:
-			outcomes <- summary.Outcome{Due: due, Lag: lag, Kind: summary.Unsent}
+			o.Kind = summary.Unsent
+			outcomes <- o
 			continue
 		}
 		pending.Go(func() {
-			o := s.request(ctx, load)
-			o.Due, o.Lag, o.Latency = due, lag, time.Since(start)-due
+			s.request(ctx, load, &o)
+			o.Latency = time.Since(start) - o.Due
 			<-inFlight
 			outcomes <- o
 		})
@@ -51,14 +55,15 @@ func (s *Service) send(ctx context.Context, start time.Time, inFlight chan struc
 	return s.o.Profile.Duration()
 }
 
-func (s *Service) request(parent context.Context, load *payload) summary.Outcome {
+// request sends one, and notes what became of it.
+func (s *Service) request(parent context.Context, load *payload, o *summary.Outcome) {
 	ctx, cancel := context.WithTimeout(parent, s.o.Timeout)
 	defer cancel()
-	o := summary.Outcome{Kind: summary.OK, Bytes: int64(len(load.body))}
+	o.Kind, o.Bytes = summary.OK, int64(len(load.body))
 	resp, err := s.post(ctx, load)
 	if err != nil {
 		o.Kind = kindOf(err, parent.Err() != nil)
-		return o
+		return
 	}
 	answer := answers.Get().(*bytes.Buffer)
 	defer answers.Put(answer)
@@ -77,7 +82,6 @@ func (s *Service) request(parent context.Context, load *payload) summary.Outcome
 			o.Kind = summary.Wrong
 		}
 	}
-	return o
 }
 
 // answers are buffers for what comes back, used again and again.

@@ -21,10 +21,10 @@ func TestEachRequestIsALineOfVegetas(t *testing.T) {
 	var b bytes.Buffer
 	v := results.NewVegeta(&b, begun, "http://x/predict?a=1,2")
 	for _, o := range []summary.Outcome{
-		{Due: time.Second, Latency: 20 * time.Millisecond, Kind: summary.OK, Status: 200, Bytes: 100, Received: 7},
-		{Due: 2 * time.Second, Latency: time.Millisecond, Kind: summary.Refused, Status: 503, Bytes: 100},
-		{Due: 3 * time.Second, Latency: 30 * time.Second, Kind: summary.Timeout, Bytes: 100},
-		{Due: 4 * time.Second, Latency: time.Second, Kind: summary.Wrong, Status: 200},
+		{Number: 2, Due: time.Second, Latency: 20 * time.Millisecond, Kind: summary.OK, Status: 200, Bytes: 100, Received: 7},
+		{Number: 0, Due: 2 * time.Second, Latency: time.Millisecond, Kind: summary.Refused, Status: 503, Bytes: 100},
+		{Number: 1, Due: 3 * time.Second, Latency: 30 * time.Second, Kind: summary.Timeout, Bytes: 100},
+		{Number: 3, Due: 4 * time.Second, Latency: time.Second, Kind: summary.Wrong, Status: 200},
 	} {
 		if err := v.Add(o); err != nil {
 			t.Fatal(err)
@@ -39,9 +39,9 @@ func TestEachRequestIsALineOfVegetas(t *testing.T) {
 	}
 	at := func(seconds int64) string { return strconv.FormatInt(begun.UnixNano()+seconds*1e9, 10) }
 	want := [][]string{
-		{at(1), "200", "20000000", "100", "7", "", "", "loadtest", "0", "POST", "http://x/predict?a=1,2", ""},
-		{at(2), "503", "1000000", "100", "0", "503 Service Unavailable", "", "loadtest", "1", "POST", "http://x/predict?a=1,2", ""},
-		{at(3), "0", "30000000000", "100", "0", "timeout", "", "loadtest", "2", "POST", "http://x/predict?a=1,2", ""},
+		{at(1), "200", "20000000", "100", "7", "", "", "loadtest", "2", "POST", "http://x/predict?a=1,2", ""},
+		{at(2), "503", "1000000", "100", "0", "status 503", "", "loadtest", "0", "POST", "http://x/predict?a=1,2", ""},
+		{at(3), "0", "30000000000", "100", "0", "timeout", "", "loadtest", "1", "POST", "http://x/predict?a=1,2", ""},
 		{at(4), "200", "1000000000", "0", "0", "wrong label", "", "loadtest", "3", "POST", "http://x/predict?a=1,2", ""},
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -52,7 +52,7 @@ func TestEachRequestIsALineOfVegetas(t *testing.T) {
 func measured() summary.Result {
 	r := summary.NewRecorder()
 	r.Add(summary.Outcome{Due: 0, Latency: 1500 * time.Millisecond, Kind: summary.OK})
-	r.Add(summary.Outcome{Due: time.Second, Latency: time.Millisecond, Kind: summary.Refused})
+	r.Add(summary.Outcome{Number: 2, Due: time.Second, Latency: time.Millisecond, Kind: summary.Refused})
 	r.AddReplicas(summary.Replicas{Second: 0, Ready: 2, Desired: -1, Queue: 3, Capacity: 26.5})
 	r.AddReplicas(summary.Replicas{Second: 1, Ready: 1, Desired: 2, CPU: 0.75})
 	r.AddReplicas(summary.Replicas{Second: 1, Ready: 2, Desired: 2, CPU: 0.75})

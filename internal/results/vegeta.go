@@ -4,7 +4,6 @@ package results
 import (
 	"encoding/csv"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 type Vegeta struct {
 	lines *csv.Writer
 	begun time.Time
-	seq   uint64
 	line  []string
 }
 
@@ -39,11 +37,12 @@ const (
 // NewVegeta writes a test against a URL that began at an instant.
 func NewVegeta(w io.Writer, begun time.Time, url string) *Vegeta {
 	line := make([]string, columns)
-	line[columnMethod], line[columnURL], line[columnAttack] = http.MethodPost, url, "loadtest"
+	line[columnMethod], line[columnURL], line[columnAttack] = "POST", url, "loadtest"
 	return &Vegeta{lines: csv.NewWriter(w), begun: begun, line: line}
 }
 
-// Add writes one outcome. Its instant is the one at which the request was due.
+// Add writes one outcome. Its instant is the one at which the request was due, and its number goes by that too: outcomes come in the order
+// of their ends, and vegeta plot sorts them by their numbers.
 func (v *Vegeta) Add(o summary.Outcome) error {
 	v.line[columnTime] = strconv.FormatInt(v.begun.Add(o.Due).UnixNano(), 10)
 	v.line[columnCode] = strconv.Itoa(o.Status)
@@ -51,8 +50,7 @@ func (v *Vegeta) Add(o summary.Outcome) error {
 	v.line[columnBytesOut] = strconv.FormatInt(o.Bytes, 10)
 	v.line[columnBytesIn] = strconv.FormatInt(o.Received, 10)
 	v.line[columnError] = errorOf(o)
-	v.line[columnSeq] = strconv.FormatUint(v.seq, 10)
-	v.seq++
+	v.line[columnSeq] = strconv.Itoa(o.Number)
 	return v.lines.Write(v.line)
 }
 
@@ -62,7 +60,7 @@ func (v *Vegeta) Flush() error {
 	return v.lines.Error()
 }
 
-// errorOf is a status in words, as vegeta has it, and our kind of error where no answer tells more.
+// errorOf is the status, or our kind of error where no answer tells more.
 func errorOf(o summary.Outcome) string {
 	switch {
 	case o.Kind == summary.OK:
@@ -70,7 +68,7 @@ func errorOf(o summary.Outcome) string {
 	case o.Kind == summary.Wrong:
 		return "wrong label"
 	case o.Status != 0:
-		return strconv.Itoa(o.Status) + " " + http.StatusText(o.Status)
+		return "status " + strconv.Itoa(o.Status)
 	default:
 		return string(o.Kind)
 	}

@@ -28,6 +28,7 @@ const (
 
 // Outcome is one request that was due.
 type Outcome struct {
+	Number   int           // in the order in which they were due, from 0
 	Due      time.Duration // since the start of the test
 	Lag      time.Duration // how much later it left: the tester's own fault
 	Latency  time.Duration // from Due to the end of the answer

@@ -95,7 +95,7 @@ func TestThePage(t *testing.T) {
 		{tester: tester{name: "vegeta", version: "v12"}, stalled: told{requests: 6000, slow: 573, p99: 892}, errCost: errors.New("killed | dead")},
 		{tester: tester{name: "k6", version: "v1", missing: errors.New("install: no network")}},
 		{tester: tester{name: "wrk", version: "4"}, cost: told{requests: 1}},
-	}, "0.5", "1.5")
+	}, "vegeta reads it.", "0.5", "1.5")
 	for _, want := range []string{
 		"of 6000 requests 546 take longer than 100ms, and the p99 is 901 ms",
 		"| loadtest this one | 6000 | 546 | 901 ms | slow +0.0 %, p99 +0.0 % |",
@@ -104,7 +104,7 @@ func TestThePage(t *testing.T) {
 		"| vegeta v12 | killed / dead |  |  |  |",
 		"| k6 v1 | install: no network |  |  |  |",
 		"| loadtest this one | 10000 | 0.05 ms | 0.50 ms | 3.00 ms |",
-		"core 0, one at a time, and the server core 1", "load average was 0.5 at the beginning and 1.5",
+		"vegeta reads it.", "core 0, one at a time, and the server core 1", "load average was 0.5 at the beginning and 1.5",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)

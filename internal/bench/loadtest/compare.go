@@ -53,6 +53,7 @@ func (c *compare) Run(ctx context.Context, log *slog.Logger, out io.Writer) erro
 		return err
 	}
 	before := loadAverage()
+	read := "vegeta is not here to read our results."
 	var rows []row
 	for _, t := range w.testers(ctx) {
 		r := row{tester: t}
@@ -68,7 +69,15 @@ func (c *compare) Run(ctx context.Context, log *slog.Logger, out io.Writer) erro
 		}
 		rows = append(rows, r)
 	}
-	page := b.page(rows, before, loadAverage())
+	if vegeta := b.file("vegeta"); exists(vegeta) {
+		read = b.reads(ctx, vegeta)
+	}
+	page := b.page(rows, read, before, loadAverage())
 	fmt.Fprint(out, page)
 	return os.WriteFile(c.Out, []byte(page), 0o644)
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

@@ -15,7 +15,7 @@ func loadAverage() string {
 	return average
 }
 
-func (b *bench) page(rows []row, before, after string) string {
+func (b *bench) page(rows []row, read, before, after string) string {
 	var page strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&page, format+"\n", args...) }
 	say("# The load tester and its peers, side by side\n")
@@ -31,6 +31,7 @@ func (b *bench) page(rows []row, before, after string) string {
 		say("| %s | %s |", r.title(), r.stallCells(slow, p99))
 	}
 	say("\nhey and wrk wait for an answer before they send again, over %s connections: while the server stalls they send nothing, and so see next to no slow request.\n", connections)
+	say("%s\n", read)
 	say("## How much one core sends\n")
 	say("A form with a picture of %d kB, to a server that only reads. CPU is that of the tester's process at %d/s, for a request; a busy machine changes it little. The highest rate is the last one of a search of which %.0f %% was answered, from the first request to the last answer; of testers without a schedule, all they send.\n",
 		largeSize/1000, costRate, 100*keptShare)

@@ -156,6 +156,31 @@ func (w *workplace) vegeta(ctx context.Context, program string, l load) (told, e
 	return t, err
 }
 
+// reads tells what vegeta makes of the results that our tester left behind.
+func (w *workplace) reads(ctx context.Context, program string) string {
+	lines := w.file("ours.csv")
+	report, err := exec.CommandContext(ctx, program, "report", "-type=json", lines).Output()
+	if err != nil {
+		return fmt.Sprintf("`vegeta report` does not read our results: %v.", err)
+	}
+	var r struct {
+		Requests  int64
+		Success   float64
+		Latencies struct {
+			P99 float64 `json:"99th"`
+		}
+	}
+	if err := json.Unmarshal(report, &r); err != nil {
+		return fmt.Sprintf("`vegeta report` tells nothing of our results: %v.", err)
+	}
+	plot, err := exec.CommandContext(ctx, program, "plot", lines).Output()
+	if err != nil {
+		return fmt.Sprintf("`vegeta plot` does not read our results: %v.", err)
+	}
+	return fmt.Sprintf("`vegeta report` reads the results file that loadtest wrote of this: %d requests, %.4g %% good, p99 %.0f ms; `vegeta plot` makes a page of %d kB of it.",
+		r.Requests, 100*r.Success, r.Latencies.P99/1e6, len(plot)/1000)
+}
+
 // targets is the file with the one request that vegeta sends.
 func (w *workplace) targets(l load) string {
 	name := w.file("targets")
