@@ -19,6 +19,7 @@ import (
 	"resnet-autoscaling/internal/loadtest"
 	"resnet-autoscaling/internal/oip"
 	"resnet-autoscaling/internal/pace"
+	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -332,6 +333,16 @@ func TestCapacityQueueAndCPUAreSeen(t *testing.T) {
 	o.CPU = func(context.Context) (float64, error) { return 1.25, nil }
 	if r := run(t, t.Context(), o); len(r.Replicas) == 0 || r.Replicas[0] != (summary.Replicas{Ready: 2, Desired: -1, Queue: 4, Capacity: 22.5, CPU: 1.25}) {
 		t.Errorf("%+v", r.Replicas)
+	}
+	var asked atomic.Int64
+	o.CPU = func(context.Context) (float64, error) {
+		if asked.Add(1) == 1 {
+			return 0, fmt.Errorf("%w: it has just begun", scaling.ErrNoData)
+		}
+		return 2, nil
+	}
+	if r := run(t, t.Context(), o); len(r.Replicas) == 0 || r.Replicas[0].CPU != 2 {
+		t.Errorf("of a Prometheus that has just begun %+v", r.Replicas)
 	}
 	o.CPU = func(context.Context) (float64, error) { return 0, io.ErrUnexpectedEOF }
 	if r := run(t, t.Context(), o); len(r.Replicas) == 0 || r.Replicas[0].CPU != 0 || r.Replicas[0].Ready != 2 {

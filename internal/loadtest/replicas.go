@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -37,7 +39,8 @@ func (s *Service) watcher(ctx context.Context) watcher {
 		}
 	}
 	if w.cpu != nil {
-		if _, err := w.cpu(ctx); err != nil {
+		// A Prometheus that has just begun knows nothing yet.
+		if _, err := w.cpu(ctx); err != nil && !errors.Is(err, scaling.ErrNoData) {
 			s.o.Log.Info("how much CPU the replicas use is not known", "error", err)
 			w.cpu = nil
 		}
