@@ -85,6 +85,10 @@ func TestDecisionsAreMarksThatExplainThemselves(t *testing.T) {
 	if len(buttons) != len(test.Result.Decisions) || len(buttons) < 5 {
 		t.Fatalf("%d marks of %d decisions", len(buttons), len(test.Result.Decisions))
 	}
+	// The load rises first, and falls in the end.
+	if first, last := words(buttons[0]), words(buttons[len(buttons)-1]); !strings.HasPrefix(first, "▲") || !strings.HasPrefix(last, "▼") {
+		t.Errorf("the first mark is %q, the last %q", first, last)
+	}
 	for i, button := range buttons {
 		d := test.Result.Decisions[i]
 		if !strings.Contains(attribute(button, "aria-label"), d.Text) || !strings.Contains(words(button), d.Text) {
