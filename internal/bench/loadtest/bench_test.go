@@ -91,18 +91,18 @@ func TestLateness(t *testing.T) {
 func TestThePage(t *testing.T) {
 	b := &bench{workplace: &workplace{pinned: true}, flags: &compare{Stall: time.Minute}}
 	page := b.page([]row{
-		{tester: tester{name: "loadtest", version: "this one", open: true}, stalled: told{requests: 6000, slow: 546, p99: 901}, cost: told{done: done{cpu: time.Second, memory: 40e6}, requests: 10000}, highest: 5000, exact: lateness{10000, 0.05, 0.5, 3}},
-		{tester: tester{name: "vegeta", version: "v12"}, stalled: told{requests: 6000, slow: 573, p99: 892}, errCost: errors.New("killed | dead")},
+		{tester: tester{name: "loadtest", version: "this one", open: true}, stalled: told{requests: 6000, slow: 546, p99: 901, lag: 0.25}, cost: told{done: done{cpu: time.Second, memory: 40e6}, requests: 10000}, highest: 5000, exact: lateness{10000, 0.05, 0.5, 3}},
+		{tester: tester{name: "vegeta", version: "v12"}, stalled: told{requests: 6000, slow: 573, p99: 892, lag: math.NaN()}, errCost: errors.New("killed | dead")},
 		{tester: tester{name: "k6", version: "v1", missing: errors.New("install: no network")}},
 		{tester: tester{name: "wrk", version: "4"}, cost: told{requests: 1}},
 	}, "vegeta reads it.", "0.5", "1.5")
 	for _, want := range []string{
 		"of 6000 requests 546 take longer than 100ms, and the p99 is 901 ms",
-		"| loadtest this one | 6000 | 546 | 901 ms | slow +0.0 %, p99 +0.0 % |",
-		"| vegeta v12 | 6000 | 573 | 892 ms | slow +4.9 %, p99 -1.0 % |",
+		"| loadtest this one | 6000 | 546 | 901 ms | slow +0.0 %, p99 +0.0 % | 0.25 ms |",
+		"| vegeta v12 | 6000 | 573 | 892 ms | slow +4.9 %, p99 -1.0 % | not told |",
 		"| loadtest this one | 100 µs | 10000/s | 5000/s | 40 MB |",
 		"| vegeta v12 | killed / dead |  |  |  |",
-		"| k6 v1 | install: no network |  |  |  |",
+		"| k6 v1 | install: no network |  |  |  |  |",
 		"| loadtest this one | 10000 | 0.05 ms | 0.50 ms | 3.00 ms |",
 		"vegeta reads it.", "core 0, one at a time, and the server core 1", "load average was 0.5 at the beginning and 1.5",
 	} {

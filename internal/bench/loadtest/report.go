@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -25,12 +26,13 @@ func (b *bench) page(rows []row, read, before, after string) string {
 	say("## A server that stalls\n")
 	say("It answers in %v, but for %v of every %v it answers nobody; %d requests a second are due for %v. By arithmetic, of %d requests %d take longer than %v, and the p99 is %.0f ms.\n",
 		stallAnswer, stallFor, stallEvery, stallRate, b.flags.Stall, requests, slow, stallSlow, p99)
-	say("| tester | requests | slow, of %d | p99, of %.0f ms | against the arithmetic |", slow, p99)
-	say("|---|---|---|---|---|")
+	say("| tester | requests | slow, of %d | p99, of %.0f ms | against the arithmetic | sent late, p99 |", slow, p99)
+	say("|---|---|---|---|---|---|")
 	for _, r := range rows {
 		say("| %s | %s |", r.title(), r.stallCells(slow, p99))
 	}
-	say("\nhey and wrk wait for an answer before they send again, over %s connections: while the server stalls they send nothing, and so see next to no slow request.\n", connections)
+	say("\nloadtest counts from when a request was due, so that what a busy machine makes of its own schedule is in its figures, and it tells how much that is; vegeta and k6 count from when it left, and do not tell.")
+	say("hey and wrk wait for an answer before they send again, over %s connections: while the server stalls they send nothing, and so see next to no slow request.\n", connections)
 	say("%s\n", read)
 	say("## How much one core sends\n")
 	say("A form with a picture of %d kB, to a server that only reads. CPU is that of the tester's process at %d/s, for a request; a busy machine changes it little. The highest rate is the last one of a search of which %.0f %% was answered, from the first request to the last answer; of testers without a schedule, all they send.\n",
@@ -68,10 +70,13 @@ func failed(err error, cells int) string {
 
 func (r row) stallCells(slow int64, p99 float64) string {
 	if err := first(r.missing, r.errStalled); err != nil {
-		return failed(err, 4)
+		return failed(err, 5)
 	}
-	t := r.stalled
-	return fmt.Sprintf("%d | %d | %.0f ms | slow %s, p99 %s", t.requests, t.slow, t.p99, against(float64(t.slow), float64(slow)), against(t.p99, p99))
+	t, late := r.stalled, "not told"
+	if !math.IsNaN(r.stalled.lag) {
+		late = fmt.Sprintf("%.2f ms", t.lag)
+	}
+	return fmt.Sprintf("%d | %d | %.0f ms | slow %s, p99 %s | %s", t.requests, t.slow, t.p99, against(float64(t.slow), float64(slow)), against(t.p99, p99), late)
 }
 
 // against is how far a figure is from what it should be.

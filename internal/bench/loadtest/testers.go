@@ -30,12 +30,13 @@ type load struct {
 	slow   time.Duration // what counts as slow
 }
 
-// told is what a tester reports. NaN and -1: it does not.
+// told is what a tester reports. NaN: it does not.
 type told struct {
 	done
 	requests, slow int64
 	p99            float64 // milliseconds
 	rate           float64 // good answers per second, from the first request to the last answer
+	lag            float64 // how late it sent, by its own word: the p99 in milliseconds
 }
 
 // tester is one of the contenders.
@@ -113,11 +114,12 @@ func (w *workplace) loadtest(ctx context.Context, program string, l load) (told,
 		OK      int64 `json:"ok"`
 		Rate    struct{ Achieved float64 }
 		Latency struct{ P99 float64 } `json:"latency_ms"`
+		Lag     struct{ P99 float64 } `json:"schedule_lag_ms"`
 	}
 	if err := readJSON(result, &r); err != nil {
 		return told{}, err
 	}
-	t := told{done: d, requests: r.OK, p99: r.Latency.P99, rate: r.Rate.Achieved}
+	t := told{done: d, requests: r.OK, p99: r.Latency.P99, rate: r.Rate.Achieved, lag: r.Lag.P99}
 	if l.slow > 0 {
 		t.slow, err = slowLines(lines, 2, time.Nanosecond, l.slow)
 	}
@@ -145,7 +147,7 @@ func (w *workplace) vegeta(ctx context.Context, program string, l load) (told, e
 	if err := json.Unmarshal(report, &r); err != nil {
 		return told{}, err
 	}
-	t := told{done: d, requests: r.Requests, p99: r.Latencies.P99 / 1e6, rate: r.Throughput}
+	t := told{done: d, requests: r.Requests, p99: r.Latencies.P99 / 1e6, rate: r.Throughput, lag: math.NaN()}
 	if l.slow > 0 {
 		lines := w.file("vegeta.csv")
 		if out, err := exec.CommandContext(ctx, program, "encode", "-to=csv", "-output="+lines, results).CombinedOutput(); err != nil {
@@ -228,7 +230,7 @@ func (w *workplace) k6(ctx context.Context, program string, l load) (told, error
 	requests := r.Metrics["http_reqs"].Values
 	return told{
 		done: d, requests: int64(requests["count"]), rate: requests["rate"], p99: r.Metrics["http_req_duration"].Values["p(99)"],
-		slow: int64(r.Metrics["slow"].Values["count"]),
+		slow: int64(r.Metrics["slow"].Values["count"]), lag: math.NaN(),
 	}, nil
 }
 
@@ -251,7 +253,7 @@ func (w *workplace) hey(ctx context.Context, program string, l load) (told, erro
 		return told{}, err
 	}
 	took, err := column(lines, 0, time.Second)
-	t := told{done: d, requests: int64(len(took)), rate: float64(len(took)) / l.length.Seconds(), p99: float64(quantile(took, 0.99)) / 1e6}
+	t := told{done: d, lag: math.NaN(), requests: int64(len(took)), rate: float64(len(took)) / l.length.Seconds(), p99: float64(quantile(took, 0.99)) / 1e6}
 	t.slow = slower(took, l.slow)
 	return t, err
 }
@@ -287,7 +289,7 @@ func (w *workplace) wrk(ctx context.Context, program string, l load) (told, erro
 	if !ok {
 		return told{}, errors.New("wrk told no result")
 	}
-	t := told{done: d}
+	t := told{done: d, lag: math.NaN()}
 	_, err = fmt.Sscan(result, &t.requests, &t.slow, &t.p99, &t.rate)
 	return t, err
 }
