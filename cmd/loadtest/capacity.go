@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"resnet-autoscaling/internal/capacity"
@@ -47,89 +46,70 @@ var (
 	errTooSlow    = errors.New("the tester itself is too slow for this rate: what it finds would be its own capacity")
 )
 
-// Run searches, and tells each step and the answer.
+// Run searches, and tells each step and the answer; of a search that was ended early, what is known by then.
 func (f *findCapacity) Run(ctx context.Context, out io.Writer) error {
 	d, err := f.prepare(f.MaxInFlight)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	search := capacity.New(f.From, f.To, f.Precision)
-	told := term.Capacity{SLO: texts(f.SLO), Steps: []term.Step{}}
-	for {
-		rate, ok := search.Next()
-		if !ok {
-			break
-		}
-		step, err := f.try(ctx, d.options, rate)
-		if err != nil {
-			return err
-		}
-		search.Tell(rate, step.Kept)
-		told.Steps = append(told.Steps, step)
-		if !f.JSON {
-			if err := term.WriteStep(out, step); err != nil {
-				return err
-			}
-		}
+	found, ended := f.search(ctx, d.options, out)
+	if ended != nil && !errors.Is(ended, errEarly) {
+		return ended
 	}
-	told.Rate, told.Bounded = search.Answer()
 	if f.JSON {
-		err = writeJSON(out, told)
+		err = writeJSON(out, found)
 	} else {
-		err = term.WriteCapacity(out, told)
+		err = term.WriteCapacity(out, found)
 	}
-	if err == nil && told.Rate == 0 {
+	if err == nil && ended == nil && found.Rate == 0 {
 		err = errNoCapacity
 	}
-	return err
+	return errors.Join(err, ended)
+}
+
+func (f *findCapacity) search(ctx context.Context, o loadtest.Options, out io.Writer) (capacity.Found, error) {
+	found := capacity.Found{SLO: texts(f.SLO), Steps: []capacity.Step{}}
+	for search := capacity.New(f.From, f.To, f.Precision); ; {
+		rate, ok := search.Next()
+		if !ok {
+			return found, nil
+		}
+		step, err := f.try(ctx, o, rate)
+		if err != nil {
+			return found, err
+		}
+		search.Tell(rate, step.Kept)
+		found.Steps = append(found.Steps, step)
+		found.Rate, found.Bounded = search.Answer()
+		if f.JSON {
+			continue
+		}
+		if err := term.WriteStep(out, step); err != nil {
+			return found, err
+		}
+	}
 }
 
 // tries are how often a rate is tried that was missed while the tester itself was late: that proves nothing of the service.
 const tries = 3
 
 // try runs one rate, and judges it.
-func (f *findCapacity) try(ctx context.Context, o loadtest.Options, rate float64) (term.Step, error) {
+func (f *findCapacity) try(ctx context.Context, o loadtest.Options, rate float64) (capacity.Step, error) {
 	o.Profile, o.Warmup, o.SLOs = pace.Constant(rate, f.Window), f.Settle, f.SLO
 	o.Screen, o.Log = unseen{}, slog.New(slog.DiscardHandler)
 	for range tries {
 		r, err := run(ctx, o)
 		switch {
 		case err != nil:
-			return term.Step{}, err
+			return capacity.Step{}, err
 		case r.Early:
-			return term.Step{}, errEarly
-		case !r.Lag.Late() || r.Kept() || !onlySlow(r):
-			return stepOf(rate, r), nil
+			return capacity.Step{}, errEarly
+		case capacity.Proves(r):
+			return capacity.Judge(rate, r), nil
 		}
 	}
-	return term.Step{}, fmt.Errorf("at %.4g/s: %w", rate, errTooSlow)
-}
-
-// onlySlow tells whether nothing but latencies was missed.
-func onlySlow(r summary.Result) bool {
-	return !slices.ContainsFunc(r.SLO, func(v summary.Verdict) bool {
-		slo, err := summary.ParseSLO(v.SLO)
-		_, _, latency := slo.Latency()
-		return !v.Kept && (err != nil || !latency)
-	})
-}
-
-func stepOf(rate float64, r summary.Result) term.Step {
-	step := term.Step{
-		Rate: rate, Kept: r.Kept(), Steady: capacity.Steady(r), Achieved: r.Rate.Achieved,
-		P50: r.Latency.P50, P99: r.Latency.P99, Lost: r.Lost(), Requests: r.Requests, Notes: r.Notes,
-	}
-	step.Kept = step.Kept && step.Steady
-	for _, v := range r.SLO {
-		if !v.Kept {
-			step.Missed = append(step.Missed, v.SLO+": "+v.Measured)
-		}
-	}
-	if n := len(r.Replicas); n > 0 {
-		step.Ready, step.Capacity = r.Replicas[n-1].Ready, r.Replicas[n-1].Capacity
-	}
-	return step
+	return capacity.Step{}, fmt.Errorf("at %.4g/s: %w", rate, errTooSlow)
 }
 
 // unseen draws nothing.

@@ -66,3 +66,46 @@ func TestSteady(t *testing.T) {
 		}
 	}
 }
+
+func TestJudge(t *testing.T) {
+	good := summary.Result{
+		Seconds: 3, Requests: 300, OK: 299, Rate: summary.Rate{Achieved: 99}, Latency: summary.Latency{P50: 5, P99: 40},
+		SLO:      []summary.Verdict{{SLO: "p99<250ms", Kept: true}, {SLO: "errors<1%", Kept: true}},
+		Replicas: []summary.Replicas{{Ready: 1}, {Ready: 2, Capacity: 110}}, Timeline: make([]summary.Second, 3),
+	}
+	s := capacity.Judge(100, good)
+	if !s.Kept || !s.Steady || s.Ready != 2 || s.Capacity != 110 || s.Lost != 1 || len(s.Missed) != 0 {
+		t.Errorf("%+v", s)
+	}
+	grows := good
+	grows.Timeline = []summary.Second{{}, {InFlight: 20}, {InFlight: 40}}
+	if s := capacity.Judge(100, grows); s.Kept || s.Steady {
+		t.Errorf("a queue that grows: %+v", s)
+	}
+	slow := good
+	slow.SLO = []summary.Verdict{{SLO: "p99<250ms", Measured: "300.0ms"}, {SLO: "errors<1%", Kept: true}}
+	if s := capacity.Judge(100, slow); s.Kept || len(s.Missed) != 1 || s.Missed[0] != "p99<250ms: 300.0ms" {
+		t.Errorf("slow: %+v", s)
+	}
+}
+
+// A tester that was itself late proves nothing by latencies that were missed, but by anything else.
+func TestProves(t *testing.T) {
+	verdicts := func(p99, errors bool) []summary.Verdict {
+		return []summary.Verdict{{SLO: "p99<250ms", Kept: p99}, {SLO: "errors<1%", Kept: errors}}
+	}
+	for name, c := range map[string]struct {
+		result summary.Result
+		want   bool
+	}{
+		"kept":              {summary.Result{SLO: verdicts(true, true)}, true},
+		"kept, though late": {summary.Result{SLO: verdicts(true, true), Lag: summary.Lag{P99: 50}}, true},
+		"slow":              {summary.Result{SLO: verdicts(false, true)}, true},
+		"slow and late":     {summary.Result{SLO: verdicts(false, true), Lag: summary.Lag{P99: 50}}, false},
+		"lost and late":     {summary.Result{SLO: verdicts(false, false), Lag: summary.Lag{P99: 50}}, true},
+	} {
+		if got := capacity.Proves(c.result); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

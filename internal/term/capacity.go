@@ -5,35 +5,12 @@ import (
 	"io"
 	"strings"
 
+	"resnet-autoscaling/internal/capacity"
 	"resnet-autoscaling/internal/summary"
 )
 
-// Step is one rate that a search for the capacity tried.
-type Step struct {
-	Rate     float64  `json:"rate"`
-	Kept     bool     `json:"kept"`
-	Steady   bool     `json:"steady"` // the requests in flight did not grow
-	Missed   []string `json:"missed,omitempty"`
-	Achieved float64  `json:"achieved"`
-	P50      float64  `json:"p50_ms"`
-	P99      float64  `json:"p99_ms"`
-	Requests int64    `json:"requests"`
-	Lost     int64    `json:"lost"`
-	Ready    int      `json:"ready,omitempty"`        // replicas; 0: unknown
-	Capacity float64  `json:"capacity_rps,omitempty"` // what they say they can do
-	Notes    []string `json:"notes,omitempty"`        // sentences that qualify the figures
-}
-
-// Capacity is a search and its answer.
-type Capacity struct {
-	SLO     string  `json:"slo"`
-	Rate    float64 `json:"rate"`    // the highest that was kept; 0: none was
-	Bounded bool    `json:"bounded"` // a higher one was tried and missed
-	Steps   []Step  `json:"steps"`
-}
-
 // WriteStep tells a person of one step.
-func WriteStep(w io.Writer, s Step) error {
+func WriteStep(w io.Writer, s capacity.Step) error {
 	verdict := "kept  "
 	if !s.Kept {
 		verdict = "MISSED"
@@ -54,7 +31,7 @@ func WriteStep(w io.Writer, s Step) error {
 }
 
 // WriteCapacity tells a person the answer.
-func WriteCapacity(w io.Writer, c Capacity) error {
+func WriteCapacity(w io.Writer, c capacity.Found) error {
 	var b strings.Builder
 	switch {
 	case c.Rate == 0:
