@@ -91,6 +91,10 @@ soak-model: setup build ## half an hour of all that clients send, good and bad, 
 	@mkdir -p out
 	go -C internal/bench run ./modelserver soak --json $(CURDIR)/out/soak.json $(if $(LENGTH),--length $(LENGTH)) $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
+.PHONY: bench-loadtest
+bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends
+	go -C internal/bench run ./loadtest
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi

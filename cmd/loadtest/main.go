@@ -2,18 +2,10 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io"
-	"log/slog"
 	"os"
-	"time"
+	"slices"
 
 	"resnet-autoscaling/internal/command"
-	"resnet-autoscaling/internal/loadtest"
-	"resnet-autoscaling/internal/pace"
-	"resnet-autoscaling/internal/summary"
-	"resnet-autoscaling/internal/term"
 )
 
 var about = command.About{
@@ -29,76 +21,24 @@ The exit code is 0 when the whole schedule was run and every SLO kept, so that a
 the test was ended early, or when there was nobody to send to; 2 for a mistake on the command line.`,
 }
 
+// flags are the commands. Without the name of one it is a test.
 type flags struct {
 	command.Common
-	URL         string         `name:"url" help:"Where pictures are sent. Default: http://localhost:8080/predict; if nothing listens there, the cluster's dispatcher through the API server."`
-	Images      string         `default:"images" help:"A picture, or a folder of them, sent in turn." type:"path"`
-	Profile     []pace.Profile `default:"constant:5/30s" sep:" " help:"The load; repeat the flag, or separate by spaces, for one after another. Forms: constant:20/30s, ramp:5..60/1m, step:10,40,10/20s, sine:20±15/60s/5m (or 20+-15), spike:10→80/10s (or 10->80)."`
-	Poisson     bool           `help:"Space requests as independent users would, instead of evenly."`
-	Seed        uint64         `default:"1" help:"Of --poisson: the same seed is the same schedule."`
-	Timeout     time.Duration  `default:"30s" help:"Longest wait for an answer."`
-	MaxInFlight int            `default:"10000" help:"Requests that may be unanswered at once; further ones are not sent, and counted as errors of the kind unsent."`
-	SLO         []summary.SLO  `name:"slo" sep:"," help:"An objective, such as p99<250ms, errors<0.1% or wrong<1%; repeat the flag, or separate by commas, for more. Missing one is exit code 1." placeholder:"SLO"`
-	Expect      string         `help:"A CSV of file,synset (images/labels.csv): check the answers' best label too." placeholder:"FILE"`
-	JSON        string         `name:"json" help:"Write the result as JSON; - is the standard output." placeholder:"FILE"`
-	Report      string         `help:"Write a page that stands alone: the verdict, and rate, latency, errors and replicas over time." placeholder:"FILE.html"`
-	Kubeconfig  string         `help:"Kubeconfig file of the cluster whose dispatcher and desired replicas are meant. Default: $KUBECONFIG, else ~/.kube/config." placeholder:"FILE"`
-	Context     string         `help:"Context of the kubeconfig. Default: its current one."`
-	Namespace   string         `short:"n" help:"Namespace of the Deployment and of the dispatcher. Default: the context's."`
-	Deployment  string         `default:"resnet-inference" help:"The Deployment whose desired replicas are told."`
+	Run          test         `cmd:"" default:"withargs" help:"Run a test; what happens without the name of a command."`
+	FindCapacity findCapacity `cmd:"" help:"Search for the highest rate that keeps the objectives."`
+	Compare      compare      `cmd:"" help:"Hold a result against a baseline. 1 if it is worse than it may be."`
+	Merge        merge        `cmd:"" help:"Make one result of several testers'."`
 }
 
-// Failures of a test that ran well.
-var (
-	errSLO   = errors.New("an SLO was missed")
-	errEarly = errors.New("the test was ended early")
-)
+func main() { os.Exit(command.Run(about, &flags{}, withCommand(os.Args[1:]), os.Stdout, os.Stderr)) }
 
-func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
-
-// Run runs the test, tells its result, and fails when an SLO was missed.
-func (f *flags) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
-	if err := f.checkOutputs(); err != nil {
-		return err
+// withCommand names the command whose help is asked for: without a name it is a test's, whose flags are what most look for.
+func withCommand(args []string) []string {
+	named := slices.ContainsFunc(args, func(arg string) bool {
+		return slices.Contains([]string{"run", "find-capacity", "compare", "merge"}, arg)
+	})
+	if named || !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
+		return args
 	}
-	pictures, err := f.pictures()
-	if err != nil {
-		return err
-	}
-	client := loadtest.NewClient(f.MaxInFlight)
-	defer client.CloseIdleConnections()
-	where, deployment, err := f.where(client)
-	if err != nil {
-		return err
-	}
-	o := loadtest.Options{
-		Where: where, Profile: f.profile(), Spacing: f.spacing(), Pictures: pictures,
-		Timeout: f.Timeout, MaxInFlight: f.MaxInFlight, SLOs: f.SLO, Screen: term.NewScreen(os.Stderr), Log: log,
-	}
-	if deployment != nil {
-		o.Desired, o.Decisions = deployment.Desired, deployment.Decisions
-	}
-	service, err := loadtest.New(o)
-	if err != nil {
-		return err
-	}
-	result, err := service.Run(ctx)
-	if err != nil {
-		return err
-	}
-	if err := f.tell(result, f.settings(pictures), out); err != nil {
-		return err
-	}
-	return verdict(result)
-}
-
-func verdict(r summary.Result) error {
-	switch {
-	case !r.Kept():
-		return errSLO
-	case r.Early:
-		return errEarly
-	default:
-		return nil
-	}
+	return append([]string{"run"}, args...)
 }

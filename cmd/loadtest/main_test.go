@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"resnet-autoscaling/internal/oip"
 	"resnet-autoscaling/internal/testkit"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,9 +41,16 @@ func TestScripts(t *testing.T) {
 				default: // nobody waits for that many
 				}
 			}))
+			secure := httptest.NewUnstartedServer(http.HandlerFunc(service))
+			secure.EnableHTTP2 = true
+			secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+			secure.StartTLS()
+			env.Defer(secure.Close)
+			env.Setenv("SECURE", secure.URL)
 			cluster := httptest.NewServer(http.HandlerFunc(apiServer))
 			env.Defer(server.Close)
 			env.Defer(cluster.Close)
+			env.Setenv("PROMTOOL", testkit.Promtool(t))
 			env.Setenv("SERVER", server.URL)
 			env.Setenv("CLUSTER", cluster.URL)
 			gif, err := base64.StdEncoding.DecodeString("R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=")
@@ -51,6 +61,7 @@ func TestScripts(t *testing.T) {
 				"clusters":[{"name":"c","cluster":{"server":%q}}],"users":[{"name":"u","user":{}}]}`, cluster.URL)
 			return errors.Join(
 				os.WriteFile(env.WorkDir+"/ball.gif", gif, 0o600),
+				os.WriteFile(env.WorkDir+"/ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600),
 				os.WriteFile(env.WorkDir+"/kubeconfig", []byte(kubeconfig), 0o600),
 			)
 		},
@@ -70,11 +81,27 @@ func served(ts *testscript.TestScript, _ bool, args []string) {
 func service(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/predict":
+		w.Header().Set("Server-Timing", "queue;dur=1.5, decode;dur=0.5, preprocess;dur=0.25, inference;dur=7")
 		io.WriteString(w, `{"predictions":[{"synset":"n03445777"}]}`)
+	case "/guarded":
+		if r.Header.Get("Authorization") != "Bearer sesame" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	case "/v2/models/resnet18/infer":
+		v2(w, r)
 	case "/busy":
 		w.WriteHeader(http.StatusServiceUnavailable)
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// v2 answers a picture sent as the Open Inference Protocol has it, and nothing else.
+func v2(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	head, _ := strconv.Atoi(r.Header.Get(oip.HeaderLength))
+	if err != nil || head <= 0 || head >= len(body) || !strings.Contains(string(body[:head]), `"BYTES"`) || !strings.HasPrefix(string(body[head+4:]), "GIF89a") {
+		w.WriteHeader(http.StatusBadRequest)
 	}
 }
 

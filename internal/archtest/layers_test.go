@@ -40,6 +40,7 @@ var layerOf = map[string]layer{
 	"internal/process":  edges,
 	"internal/kubelite": edges,
 	"internal/term":     edges,
+	"internal/alarm":    edges,
 
 	"internal/scaling":  rules,
 	"internal/simulate": rules,
@@ -50,6 +51,8 @@ var layerOf = map[string]layer{
 	"internal/resnet":   rules,
 	"internal/picture":  rules,
 	"internal/report":   rules,
+	"internal/results":  rules,
+	"internal/capacity": rules,
 	// What the local Kubernetes API knows and decides, apart from how it is served.
 	"internal/kubelite/store":    rules,
 	"internal/kubelite/kinds":    rules,
@@ -60,6 +63,7 @@ var layerOf = map[string]layer{
 	"internal/lifecycle": base,
 	"internal/httpserve": base,
 	"internal/reload":    base,
+	"internal/httpbody":  base,
 
 	"internal/testkit":         tests,
 	"internal/testkit/kubeapi": tests,

@@ -132,7 +132,7 @@ func parse(about About, flags Flags, args []string, stdout, stderr io.Writer) (p
 }
 
 // leadingFlag is the flag that an error of kong's begins with.
-var leadingFlag = regexp.MustCompile(`^--[a-z-]+`)
+var leadingFlag = regexp.MustCompile(`^--[a-z0-9-]+`)
 
 // nameVariable adds its variable to a flag that is blamed: the value may have come from there, and kong does not always say so.
 func nameVariable(err error) error {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"resnet-autoscaling/internal/httpbody"
 	"resnet-autoscaling/internal/httpserve"
 )
 
@@ -124,22 +125,13 @@ func (h *held) release() {
 // reader reads it from the start.
 func (h *held) reader() io.ReadCloser {
 	h.users.Add(1)
-	return &heldReader{held: h, rest: *h.memory}
+	return &heldReader{Body: httpbody.New(*h.memory), held: h}
 }
 
 type heldReader struct {
+	*httpbody.Body
 	held   *held
-	rest   []byte
 	closed atomic.Bool
-}
-
-func (r *heldReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
 }
 
 // Close may be called more than once, as transports do.

@@ -29,11 +29,27 @@ func overlay(t *testing.T, settings ...string) string {
 	return dir
 }
 
+// testers is the kustomization of load testers that a user of this namespace writes.
+func testers(t *testing.T) string {
+	t.Helper()
+	dir := folder(t, "testers")
+	component, err := filepath.Rel(dir, filepath.Join(testkit.Root(t), "deploy", "loadtest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "namespace: " + namespace + "\ncomponents: [" + component + "]\n"
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // deploy applies the manifests as users do, after the API server has said of each object that it is valid.
 func (c *cluster) deploy(t *testing.T) {
-	everything := overlay(t, "AUTOSCALER=1", "GRAFANA=1")
-	if out := c.kubectl(t, "apply", "-k", everything, "--dry-run=server", "--validate=strict"); strings.Contains(out, "arning") {
-		t.Errorf("the API server warns:\n%s", out)
+	for _, dir := range []string{overlay(t, "AUTOSCALER=1", "GRAFANA=1"), testers(t)} {
+		if out := c.kubectl(t, "apply", "-k", dir, "--dry-run=server", "--validate=strict"); strings.Contains(out, "arning") {
+			t.Errorf("the API server warns:\n%s", out)
+		}
 	}
 	c.apply(t)
 	c.kubectl(t, append([]string{"set", "env", "deployment/autoscaler"}, autoscalerEnv...)...)

@@ -148,7 +148,7 @@ func unrestricted(pod *corev1.PodSecurityContext, c *corev1.Container) map[strin
 		"it may write to its image's files":         own.ReadOnlyRootFilesystem == nil || !*own.ReadOnlyRootFilesystem,
 		"it unmasks /proc":                          own.ProcMount != nil,
 		"it takes a port of the node":               slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort != 0 }),
-		"a probe may be sent to another host by it": slices.ContainsFunc([]*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe}, func(p *corev1.Probe) bool { return p.HTTPGet.Host != "" }),
+		"a probe may be sent to another host by it": slices.ContainsFunc([]*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe}, func(p *corev1.Probe) bool { return p != nil && p.HTTPGet.Host != "" }),
 	}
 }
 

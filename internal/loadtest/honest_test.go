@@ -11,6 +11,7 @@ import (
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/loadtest"
+	"resnet-autoscaling/internal/summary"
 )
 
 // stalling answers in 1 ms, but for the first second of every ten it answers nobody.
@@ -37,7 +38,16 @@ func TestAStallingServerCannotHideIt(t *testing.T) {
 	o.MaxInFlight = 200 // 101 wait when a stall ends
 	synctest.Test(t, func(t *testing.T) {
 		o.Where = loadtest.Where{Said: listening.JoinPath(api.PathPredict), Client: &http.Client{Transport: stalling{time.Now()}}}
+		slow := 0
+		o.Each = func(out summary.Outcome) {
+			if out.Latency > 100*time.Millisecond {
+				slow++ // those due in the first 900 ms of a stall
+			}
+		}
 		r := run(t, t.Context(), o)
+		if slow != 6*91 {
+			t.Errorf("%d requests took more than 100 ms, want %d", slow, 6*91)
+		}
 		if r.Requests != 6000 || r.OK != 6000 || r.Lag.Max > 0.001 {
 			t.Fatalf("%d requests, %d answered, up to %v ms late, errors %v", r.Requests, r.OK, r.Lag.Max, r.Errors)
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"resnet-autoscaling/internal/command"
@@ -15,7 +16,7 @@ import (
 	"resnet-autoscaling/internal/summary"
 )
 
-// Picture is one body to send, and the synset that the best label should have ("": not checked).
+// Picture is one picture to send, and the synset that the best label should have ("": not checked).
 type Picture struct {
 	Name        string
 	ContentType string
@@ -37,13 +38,21 @@ type Options struct {
 	Where       Where
 	Profile     pace.Profile
 	Spacing     pace.Spacing
+	Warmup      time.Duration // before the profile, at its first rate; what is sent then counts nowhere
 	Pictures    []Picture
+	Form        Form
+	Header      http.Header // on every request besides the form's own
 	Timeout     time.Duration
 	MaxInFlight int
 	SLOs        []summary.SLO
-	Desired     func(context.Context) (int, error) // replicas that the cluster is asked for; nil: there is no cluster to ask
-	Decisions   Decisions                          // of the autoscaler; nil: there is no cluster to ask
-	Each        func(summary.Outcome)              // is told every outcome, one at a time; nil: nobody is
+	Limits      []summary.Limit // the test ends early when one is broken
+	Tags        map[string]string
+	Desired     func(context.Context) (int, error)     // replicas that the cluster is asked for; nil: there is no cluster to ask
+	CPU         func(context.Context) (float64, error) // cores that all replicas use; nil: nobody is asked
+	Decisions   Decisions                              // of the autoscaler; nil: there is no cluster to ask
+	Began       func(at time.Time, to *url.URL)        // is told when the profile begins, and where its requests go; nil: nobody is
+	Each        func(summary.Outcome)                  // is told every outcome, one at a time; nil: nobody is
+	Sleep       func(time.Duration) error              // waits, more exactly than the runtime's timers; nil: they are used
 	Screen      Screen
 	Log         *slog.Logger
 }
@@ -52,6 +61,8 @@ func (o Options) validate() error {
 	return errors.Join(
 		command.Check(o.Where.Said == nil || isWeb(o.Where.Said), "--url", o.Where.Said, "must be an http or https URL"),
 		command.Check(o.Profile.Duration() > 0, "--profile", o.Profile, "must last some time"),
+		command.Check(o.Warmup >= 0, "--warmup", o.Warmup, "must not be below 0"),
+		command.Check(o.Form.Path == "" || !expects(o.Pictures), "--expect", "given", "needs --protocol predict: an answer of the other protocol has no synset"),
 		command.Check(len(o.Pictures) > 0, "--images", "empty", "must hold at least one picture"),
 		command.Check(o.Timeout > 0, "--timeout", o.Timeout, "must be above 0"),
 		command.Check(o.MaxInFlight >= 1, "--max-in-flight", o.MaxInFlight, "must be at least 1"),
@@ -60,13 +71,6 @@ func (o Options) validate() error {
 
 func isWeb(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" }
 
-// NewClient is an HTTP client that keeps as many connections as there are requests in flight, and asks no proxy.
-func NewClient(maxInFlight int) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			MaxIdleConns: maxInFlight, MaxIdleConnsPerHost: maxInFlight,
-			IdleConnTimeout: 90 * time.Second, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+func expects(pictures []Picture) bool {
+	return slices.ContainsFunc(pictures, func(p Picture) bool { return p.Synset != "" })
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/picture"
 )
 
@@ -38,6 +39,9 @@ func LoadPicture(dir fs.FS, name string) ([]Picture, error) {
 	data, err := fs.ReadFile(dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
+	}
+	if err := command.Check(len(data) > 0, "--images", name, "must not be an empty file"); err != nil {
+		return nil, err
 	}
 	return []Picture{{Name: name, ContentType: contentType(data), Data: data}}, nil
 }

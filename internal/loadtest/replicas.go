@@ -3,13 +3,16 @@ package loadtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -18,21 +21,29 @@ const askTimeout = 2 * time.Second
 
 // watcher asks once a second how many replicas there are.
 type watcher struct {
-	ready, desired func(context.Context) (int, error)
-	log            *slog.Logger
+	status  func(context.Context) (api.DispatcherStatus, error)
+	desired func(context.Context) (int, error)
+	cpu     func(context.Context) (float64, error)
+	log     *slog.Logger
 }
 
 // watcher looks once whether the cluster knows the Deployment, and does without it else.
 func (s *Service) watcher(ctx context.Context) watcher {
-	w := watcher{ready: readyFrom(s.target.Client, s.target.URL), desired: s.o.Desired, log: s.o.Log}
-	if w.desired == nil {
-		return w
-	}
+	w := watcher{status: statusFrom(s.target.Client, s.target.Status), desired: s.o.Desired, cpu: s.o.CPU, log: s.o.Log}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	if _, err := w.desired(ctx); err != nil {
-		s.o.Log.Warn("how many replicas are desired is not known", "error", err)
-		w.desired = nil
+	if w.desired != nil {
+		if _, err := w.desired(ctx); err != nil {
+			s.o.Log.Warn("how many replicas are desired is not known", "error", err)
+			w.desired = nil
+		}
+	}
+	if w.cpu != nil {
+		// A Prometheus that has just begun knows nothing yet.
+		if _, err := w.cpu(ctx); err != nil && !errors.Is(err, scaling.ErrNoData) {
+			s.o.Log.Info("how much CPU the replicas use is not known", "error", err)
+			w.cpu = nil
+		}
 	}
 	return w
 }
@@ -47,7 +58,7 @@ func (w watcher) run(ctx context.Context, start time.Time, seen chan<- summary.R
 			known = err == nil
 			w.log.Debug("replicas", "known", known, "error", err)
 		}
-		if err == nil {
+		if err == nil && v.Second >= 0 { // not during the warm-up
 			select {
 			case seen <- v:
 			case <-ctx.Done():
@@ -62,60 +73,71 @@ func (w watcher) run(ctx context.Context, start time.Time, seen chan<- summary.R
 	}
 }
 
-// follow notes what the autoscaler does, until ctx ends.
-func (s *Service) follow(ctx context.Context, start time.Time, notes chan<- string) {
-	note := func(line string) {
+// follow tells what the autoscaler does, until ctx ends.
+func (s *Service) follow(ctx context.Context, start time.Time, n news) {
+	err := s.o.Decisions(ctx, start, func(at time.Time, decision string) {
 		select {
-		case notes <- line:
+		case n.decisions <- summary.Decision{Second: max(0, at.Sub(start).Seconds()), Text: decision}:
 		case <-ctx.Done():
 		}
-	}
-	err := s.o.Decisions(ctx, start, func(at time.Time, decision string) {
-		note(at.Local().Format(time.TimeOnly) + "  autoscaler  " + decision)
 	})
-	if err != nil {
-		note("what the autoscaler decides is not known from here on: " + err.Error())
+	if err == nil {
+		return
+	}
+	select {
+	case n.notes <- "what the autoscaler decides is not known from here on: " + err.Error():
+	case <-ctx.Done():
 	}
 }
 
 func (w watcher) look(ctx context.Context, start time.Time) (summary.Replicas, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	ready, err := w.ready(ctx)
+	status, err := w.status(ctx)
 	if err != nil {
 		return summary.Replicas{}, err
 	}
-	v := summary.Replicas{Second: int(time.Since(start) / time.Second), Ready: ready, Desired: -1}
-	if w.desired == nil {
-		return v, nil
+	v := summary.Replicas{Second: int(math.Floor(time.Since(start).Seconds())), Ready: status.ReadyReplicas(), Desired: -1, Queue: status.Queue.Length}
+	for _, r := range status.Replicas {
+		if r.State == api.ReplicaReady {
+			v.Capacity += r.CapacityRPS
+		}
 	}
-	if v.Desired, err = w.desired(ctx); err != nil {
-		v.Desired = -1 // one look that failed; the ready ones are still worth telling
+	// A look that fails costs its own figure; the others are still worth telling.
+	if w.desired != nil {
+		if v.Desired, err = w.desired(ctx); err != nil {
+			v.Desired = -1
+		}
+	}
+	if w.cpu != nil {
+		if v.CPU, err = w.cpu(ctx); err != nil {
+			v.CPU = 0
+		}
 	}
 	return v, nil
 }
 
-// readyFrom asks the dispatcher behind a /predict URL how many replicas are ready.
-func readyFrom(client *http.Client, predict *url.URL) func(context.Context) (int, error) {
-	at := predict.JoinPath("..", api.PathStatus)
-	at.RawQuery = ""
-	return func(ctx context.Context) (int, error) {
+// statusFrom asks the dispatcher behind a target how things stand.
+func statusFrom(client *http.Client, at *url.URL) func(context.Context) (api.DispatcherStatus, error) {
+	return func(ctx context.Context) (status api.DispatcherStatus, err error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 		if err != nil {
-			return 0, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at, err)
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return 0, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at, err)
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			return 0, fmt.Errorf("status %s: %s", at, resp.Status)
+			return status, fmt.Errorf("status %s: %s", at, resp.Status)
 		}
-		var status api.DispatcherStatus
 		if err := json.NewDecoder(resp.Body).Decode(&status); err != nil {
-			return 0, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at, err)
 		}
-		return status.ReadyReplicas(), nil
+		if status.Replicas == nil {
+			return status, fmt.Errorf("status %s: it does not tell of replicas", at)
+		}
+		return status, nil
 	}
 }

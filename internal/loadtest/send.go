@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/httpbody"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -22,78 +23,78 @@ const maxAnswer = 1 << 20
 func (s *Service) send(ctx context.Context, start time.Time, inFlight chan struct{}, outcomes chan<- summary.Outcome) time.Duration {
 	var pending sync.WaitGroup
 	defer pending.Wait()
-	number := 0
-	for due := range s.o.Profile.Due(s.o.Spacing) {
-		if !sleepUntil(ctx, start.Add(due)) {
-			return time.Since(start)
+	sent, number := 0, 0 // in all, and since the start of the profile
+	sleep := newSleeper(s.o.Sleep)
+	for due := range s.o.due() {
+		if !sleep.until(ctx, start.Add(due)) {
+			return max(0, time.Since(start))
 		}
-		picture := s.o.Pictures[number%len(s.o.Pictures)]
-		number++
-		lag := time.Since(start) - due
+		load := &s.payloads[sent%len(s.payloads)]
+		sent++
+		o := summary.Outcome{Number: number, Due: due, Lag: time.Since(start) - due}
+		if due >= 0 {
+			number++
+		}
 		select {
 		case inFlight <- struct{}{}:
 		default:
-			outcomes <- summary.Outcome{Due: due, Lag: lag, Kind: summary.Unsent}
+			o.Kind = summary.Unsent
+			outcomes <- o
 			continue
 		}
 		pending.Go(func() {
-			o := s.request(ctx, picture)
-			o.Due, o.Lag, o.Latency = due, lag, time.Since(start)-due
+			s.request(ctx, load, &o)
+			o.Latency = time.Since(start) - o.Due
 			<-inFlight
 			outcomes <- o
 		})
 	}
-	if !sleepUntil(ctx, start.Add(s.o.Profile.Duration())) {
-		return time.Since(start)
+	if !sleep.until(ctx, start.Add(s.o.Profile.Duration())) {
+		return max(0, time.Since(start))
 	}
 	return s.o.Profile.Duration()
 }
 
-// sleepUntil returns false when ctx ends first.
-func sleepUntil(ctx context.Context, at time.Time) bool {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (s *Service) request(parent context.Context, p Picture) summary.Outcome {
+// request sends one, and notes what became of it.
+func (s *Service) request(parent context.Context, load *payload, o *summary.Outcome) {
 	ctx, cancel := context.WithTimeout(parent, s.o.Timeout)
 	defer cancel()
-	o := summary.Outcome{Kind: summary.OK, Bytes: int64(len(p.Data))}
-	body, status, err := s.post(ctx, p)
+	o.Kind, o.Bytes = summary.OK, int64(len(load.body))
+	resp, err := s.post(ctx, load)
+	if err != nil {
+		o.Kind = kindOf(err, parent.Err() != nil)
+		return
+	}
+	answer := answers.Get().(*bytes.Buffer)
+	defer answers.Put(answer)
+	answer.Reset()
+	o.Received, err = answer.ReadFrom(io.LimitReader(resp.Body, maxAnswer))
+	resp.Body.Close()
+	o.Status = resp.StatusCode
 	switch {
 	case err != nil:
 		o.Kind = kindOf(err, parent.Err() != nil)
-	case status != http.StatusOK:
-		o.Kind = kindOfStatus(status)
-	case p.Synset != "":
-		o.Checked, o.Wrong = true, topSynset(body) != p.Synset
+	case resp.StatusCode != http.StatusOK:
+		o.Kind = kindOfStatus(resp.StatusCode)
+	default:
+		o.Stages = summary.ParseServerTiming(resp.Header.Get("Server-Timing"))
+		if o.Checked = load.synset != ""; o.Checked && topSynset(answer.Bytes()) != load.synset {
+			o.Kind = summary.Wrong
+		}
 	}
-	return o
 }
 
-func (s *Service) post(ctx context.Context, p Picture) (body []byte, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.target.URL.String(), bytes.NewReader(p.Data))
-	if err != nil {
-		return nil, 0, err
-	}
-	req.Header.Set("Content-Type", p.ContentType)
-	resp, err := s.target.Client.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return body, resp.StatusCode, err
+// answers are buffers for what comes back, used again and again.
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func (s *Service) post(ctx context.Context, load *payload) (*http.Response, error) {
+	req := (&http.Request{
+		Method: http.MethodPost, URL: s.target.URL, Host: s.target.URL.Host, Header: load.header,
+		Body: httpbody.New(load.body), ContentLength: int64(len(load.body)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		GetBody: func() (io.ReadCloser, error) { return httpbody.New(load.body), nil },
+	}).WithContext(ctx)
+	return s.target.Client.Do(req)
 }
 
 func kindOf(err error, ended bool) summary.Kind {

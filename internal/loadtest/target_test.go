@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 		"the default":              {loadtest.Where{Default: here, Cluster: cluster{err: errors.New("unused")}}, here.String(), ""},
 		"else through the cluster": {loadtest.Where{Default: nobody(t), Cluster: cluster{base: proxy}}, proxy.String() + "/dispatcher:8080/predict", "include the API server"},
 	} {
-		got, err := loadtest.Find(t.Context(), test.where)
+		got, err := loadtest.Find(t.Context(), test.where, "")
 		if err != nil || got.URL.String() != test.want || !strings.Contains(got.Note, test.note) || (test.note == "") != (got.Note == "") {
 			t.Errorf("%s: %v with note %q, %v; want %s", name, got.URL, got.Note, err, test.want)
 		}
@@ -87,7 +87,7 @@ func TestNobodyThere(t *testing.T) {
 			[]string{gone.Host, "no dispatcher", "refused", "make up"},
 		},
 	} {
-		_, err := loadtest.Find(t.Context(), test.where)
+		_, err := loadtest.Find(t.Context(), test.where, "")
 		for _, want := range test.says {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want it to say %q", name, err, want)
@@ -96,7 +96,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := loadtest.Find(ctx, loadtest.Where{Said: empty}); err == nil {
+	if _, err := loadtest.Find(ctx, loadtest.Where{Said: empty}, ""); err == nil {
 		t.Error("found a target after the end")
 	}
 }

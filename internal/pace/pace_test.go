@@ -79,6 +79,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		"spike:10/3s":           `has no "→"`,
 		"step:1,2,3,4,5/719h":   "lasts more than",
 		"constant:20/30s/extra": "2 durations, want 1",
+		"trace:load.csv":        "no file can be read here",
 	} {
 		if _, err := pace.Parse(text); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "constant:20/30s") {
 			t.Errorf("%s: %v, want it to say %q and show the forms", text, err, says)

@@ -10,18 +10,25 @@ import (
 
 // Forms teaches the text forms of a profile.
 const Forms = `constant:20/30s, ramp:5..60/1m, step:10,40,10/20s (each level for 20 s), sine:20±15/60s/5m (period 60 s; or 20+-15), ` +
-	`spike:10→80/10s (10 s before it, 10 s of it, 10 s after; or 10->80)`
+	`spike:10→80/10s (10 s before it, 10 s of it, 10 s after; or 10->80), ` +
+	`trace:FILE.csv*0.5@10x (lines of second,rps; half the rates, in a tenth of the time)`
 
 // fastest is beyond any machine; it keeps a slip of the finger from making a schedule without end.
 const fastest = 1e6
 
-// Parse reads one shape: constant, ramp, step, sine or spike. Rates are requests per second.
-func Parse(text string) (Profile, error) {
+// Parse reads one shape that its text says all of: constant, ramp, step, sine or spike. Rates are requests per second.
+func Parse(text string) (Profile, error) { return ParseFrom(text, nil) }
+
+// ParseFrom reads one shape, also a trace, from a file that open opens.
+func ParseFrom(text string, open Open) (Profile, error) {
 	kind, rest, ok := strings.Cut(text, ":")
 	if !ok {
 		return Profile{}, fmt.Errorf("profile %q has no kind: write %s", text, Forms)
 	}
 	parse, ok := parsers[kind]
+	if kind == "trace" {
+		parse, ok = func(rest string) (shape, error) { return parseTrace(rest, open) }, true
+	}
 	if !ok {
 		return Profile{}, fmt.Errorf("profile %q: kind %q is unknown: write %s", text, kind, Forms)
 	}
@@ -30,13 +37,6 @@ func Parse(text string) (Profile, error) {
 		return Profile{}, fmt.Errorf("profile %q: %w: write %s", text, err, Forms)
 	}
 	return Profile{shapes: []shape{s}}, nil
-}
-
-// UnmarshalText parses a profile on a command line.
-func (p *Profile) UnmarshalText(text []byte) error {
-	parsed, err := Parse(string(text))
-	*p = parsed
-	return err
 }
 
 var parsers = map[string]func(string) (shape, error){
@@ -68,10 +68,8 @@ func parseSpike(text string) (shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stairs{
-		levels: []float64{rates[0], rates[1], rates[0]}, each: times[0],
-		text: fmt.Sprintf("spike:%s→%s/%s", number(rates[0]), number(rates[1]), span(times[0])),
-	}, nil
+	text = fmt.Sprintf("spike:%s→%s/%s", number(rates[0]), number(rates[1]), span(times[0]))
+	return evenStairs([]float64{rates[0], rates[1], rates[0]}, times[0], text), nil
 }
 
 func parseSine(text string) (shape, error) {
@@ -94,19 +92,18 @@ func parseStep(text string) (shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := stairs{each: each}
+	var rates []float64
 	for level := range strings.SplitSeq(levels, ",") {
 		r, err := rate(level)
 		if err != nil {
 			return nil, err
 		}
-		s.levels = append(s.levels, r)
+		rates = append(rates, r)
 	}
-	if each*float64(len(s.levels)) > longest.Seconds() {
+	if each*float64(len(rates)) > longest.Seconds() {
 		return nil, fmt.Errorf("it lasts more than %v", longest)
 	}
-	s.text = fmt.Sprintf("step:%s/%s", numbers(s.levels), span(each))
-	return s, nil
+	return evenStairs(rates, each, fmt.Sprintf("step:%s/%s", numbers(rates), span(each))), nil
 }
 
 // fields splits "RATE[SEPARATOR RATE]/DURATION[/DURATION]".

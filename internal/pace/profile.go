@@ -25,6 +25,11 @@ type Profile struct {
 	shapes []shape
 }
 
+// Constant is one rate for a while.
+func Constant(rate float64, length time.Duration) Profile {
+	return Profile{shapes: []shape{line{rate, rate, length.Seconds()}}}
+}
+
 // Then is p followed by q.
 func (p Profile) Then(q Profile) Profile {
 	return Profile{shapes: append(append([]shape{}, p.shapes...), q.shapes...)}

@@ -25,28 +25,6 @@ func (l line) String() string {
 	return fmt.Sprintf("ramp:%s..%s/%s", number(l.from), number(l.to), span(l.length))
 }
 
-// stairs holds each of its levels for as long.
-type stairs struct {
-	levels []float64
-	each   float64
-	text   string // how it was written: step and spike are both stairs
-}
-
-func (s stairs) seconds() float64       { return s.each * float64(len(s.levels)) }
-func (s stairs) rate(t float64) float64 { return s.levels[s.level(t)] }
-
-func (s stairs) level(t float64) int { return min(int(t/s.each), len(s.levels)-1) }
-
-func (s stairs) integral(t float64) float64 {
-	sum, level := 0.0, s.level(t)
-	for _, rate := range s.levels[:level] {
-		sum += rate * s.each
-	}
-	return sum + s.levels[level]*(t-float64(level)*s.each)
-}
-
-func (s stairs) String() string { return s.text }
-
 // wave swings around its mean.
 type wave struct {
 	mean, swing, period, length float64

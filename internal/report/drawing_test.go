@@ -115,7 +115,7 @@ func TestContrast(t *testing.T) {
 				pairs = append(pairs, c+" "+on)
 			}
 		}
-		for _, c := range []string{"asked", "achieved", "failed", "p50", "p99", "slo", "ready", "desired", "kept", "missed"} {
+		for _, c := range []string{"asked", "achieved", "failed", "p50", "p99", "slo", "ready", "desired", "kept", "missed", "flight", "queue", "cpu", "mark", "capacity"} {
 			pairs = append(pairs, c+" ground")
 		}
 		for _, pair := range pairs {

@@ -17,7 +17,10 @@ func ratePanel(t timeline) panel {
 	mostAnswered, _ := highest(answered)
 	mostFailed, whenFailed := highest(failed)
 
-	f := frame{end: t.end, height: 190, y: linear(max(mostAsked, mostAnswered, mostFailed), false)}
+	capacity := t.seen(func(r summary.Replicas) (float64, bool) { return r.Capacity, r.Capacity > 0 })
+	mostCapacity, _ := highest(capacity)
+
+	f := frame{end: t.end, height: 190, y: linear(max(mostAsked, mostAnswered, mostFailed, mostCapacity), false)}
 	p := panel{
 		ID: "rate", Title: "Rate", Unit: "requests/s", Height: int(f.height), YTicks: f.y.labelled(significant),
 		Desc: fmt.Sprintf("Asked for up to %s; good answers came at up to %s.", rate(mostAsked), rate(mostAnswered)),
@@ -26,6 +29,11 @@ func ratePanel(t timeline) panel {
 	p.Labels = []endLabel{
 		f.label("asked", "asked", "", lastOf(asked)),
 		f.label("answered", "achieved", "", lastOf(answered)),
+	}
+	if mostCapacity > 0 {
+		p.Shapes = append(p.Shapes, shape{"capacity line", f.steps(capacity)})
+		p.Labels = append(p.Labels, f.label("capacity", "capacity", significant(lastOf(capacity)), lastOf(capacity)))
+		p.Desc += fmt.Sprintf(" The ready replicas say they can do up to %s together.", rate(mostCapacity))
 	}
 	if mostFailed > 0 {
 		p.Shapes = append(p.Shapes, shape{"failed area", f.below(f.line, failed)}, shape{"failed line", f.line(failed)})
@@ -137,8 +145,8 @@ func replicaPanel(t timeline) panel {
 		p.Empty = "How many replicas there were is not known: the target has no /status that tells."
 		return p
 	}
-	ready := t.seen(func(r summary.Replicas) int { return r.Ready })
-	desired := t.seen(func(r summary.Replicas) int { return r.Desired })
+	ready := t.seen(func(r summary.Replicas) (float64, bool) { return float64(r.Ready), true })
+	desired := t.seen(func(r summary.Replicas) (float64, bool) { return float64(r.Desired), r.Desired >= 0 })
 	mostReady, _ := highest(ready)
 	mostDesired, _ := highest(desired)
 	f := frame{end: t.end, height: 120, y: linear(max(mostReady, mostDesired), true)}
@@ -154,36 +162,6 @@ func replicaPanel(t timeline) panel {
 		p.Unit = "pods; how many were desired is not known: no cluster was asked"
 	}
 	return p.finish(f)
-}
-
-// unseen is how long a number stands for, in seconds, when no newer one is seen: then it is not known.
-const unseen = 5
-
-// seen is a number of replicas as stretches of equal value, split where it was not known.
-func (t timeline) seen(number func(summary.Replicas) int) [][]point {
-	var all [][]point
-	for _, r := range t.replicas {
-		at, v := float64(r.Second), float64(number(r))
-		if v < 0 || at >= t.end {
-			continue
-		}
-		until := min(at+1, t.end)
-		if n := len(all); n > 0 {
-			run := all[n-1]
-			last := &run[len(run)-1]
-			if at-last.to < unseen {
-				last.to = at
-				if last.value == v {
-					last.to = until
-				} else {
-					all[n-1] = append(run, point{at, until, v})
-				}
-				continue
-			}
-		}
-		all = append(all, []point{{at, until, v}})
-	}
-	return all
 }
 
 // changes tells a number's course in words.

@@ -28,6 +28,9 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
+//go:embed chart.css
+var chartCSS string
+
 //go:embed page.js
 var pageJS string
 
@@ -57,8 +60,10 @@ type view struct {
 	Tiles       []tile
 	SLOs        []summary.Verdict
 	Percentiles []tile
+	Stages      []stageRow
 	Errors      []errorRow
 	Grain       string
+	Marks       []mark
 	Panels      []panel
 	Ticks       []tick
 	Table       table
@@ -68,10 +73,10 @@ type view struct {
 
 func newView(t Test) view {
 	v := view{
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
+		CSS: template.CSS(pageCSS + chartCSS), JS: template.JS(pageJS),
 		Target: t.Result.URL, Started: t.Result.Started.Format("2 January 2006, 15:04 MST"),
 		Verdict: judge(t.Result), Notes: notes(t.Result), Tiles: tiles(t.Result),
-		SLOs: t.Result.SLO, Percentiles: percentiles(t.Result), Errors: errorRows(t.Result),
+		SLOs: t.Result.SLO, Percentiles: percentiles(t.Result), Errors: errorRows(t.Result), Stages: stageRows(t.Result),
 		Command: t.Command, Settings: t.Settings,
 	}
 	if t.Result.Requests == 0 {
@@ -79,8 +84,20 @@ func newView(t Test) view {
 	}
 	line := newTimeline(t.Result)
 	v.Grain = line.grain()
-	v.Panels = []panel{ratePanel(line), latencyPanel(line, t.Result.SLO), errorPanel(line, v.Errors), replicaPanel(line)}
+	v.Marks = marks(line, t.Result.Decisions)
+	v.Panels = panels(line, t.Result, v.Errors)
 	v.Ticks = timeTicks(line.end)
 	v.Table = newTable(line)
 	return v
+}
+
+// panels are the drawings, one below the other over one time axis.
+func panels(t timeline, r summary.Result, errors []errorRow) []panel {
+	all := []panel{ratePanel(t), latencyPanel(t, r.SLO), heatPanel(t), errorPanel(t, errors), replicaPanel(t), queuePanel(t), cpuPanel(t)}
+	for i := range all {
+		if lines := markLines(t, r.Decisions, all[i].Height); lines != "" && all[i].Empty == "" {
+			all[i].Shapes = append(all[i].Shapes, shape{"marks", lines})
+		}
+	}
+	return all
 }

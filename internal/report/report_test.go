@@ -139,7 +139,7 @@ func TestItTellsTheVerdictAndWhatBearsItOut(t *testing.T) {
 	}
 	contains(t, strings.Join(told, "\n"),
 		"Up to 1/s failed, at 50 s.", "at most 10 ms", "The objective is p99<250ms", "timeout: 3.", "Ready replicas: 1 at 0 s, 2 at 30 s. Desired: 1 at 0 s, 2 at 26 s, 3 at 56 s.")
-	if rows := p.rows(); len(rows) != 60 || rows[51] != "51 s 1/s 0/s 1/s – – 2 2" || rows[27] != "27 s 1/s 1/s 0/s 10 ms 10 ms 1 2" {
+	if rows := p.rows(); len(rows) != 60 || rows[51] != "51 s 1/s 0/s 1/s – – 2 2 2 0 –" || rows[27] != "27 s 1/s 1/s 0/s 10 ms 10 ms 1 2 0 0 –" {
 		t.Errorf("%d rows, such as %q", len(rows), rows[27])
 	}
 }
@@ -174,12 +174,12 @@ func TestEdgesOfATest(t *testing.T) {
 		charts int
 	}{
 		"nothing was due": {result(t, recorded(0, good), 5*time.Second), "No request was due", 0},
-		"all failed":      {result(t, recorded(9, refused), 9*time.Second), "No request got a good answer", 2},
-		"no replicas":     {result(t, recorded(9, good), 9*time.Second), "How many replicas there were is not known", 2},
-		"ended early":     {late, "ended early, after 3 s", 2},
-		"early, no miss":  {early, "– Ended early, its objectives kept until then", 2},
-		"sender was late": {late, "it sent 40 ms late at the 99th percentile, 1.5 s at most", 2},
-		"a fifth of 1 s":  {result(t, recorded(1, good), 200*time.Millisecond), "5/s", 2},
+		"all failed":      {result(t, recorded(9, refused), 9*time.Second), "No request got a good answer", 3},
+		"no replicas":     {result(t, recorded(9, good), 9*time.Second), "How many replicas there were is not known", 4},
+		"ended early":     {late, "ended early, after 3 s", 4},
+		"early, no miss":  {early, "– Ended early, its objectives kept until then", 4},
+		"sender was late": {late, "it sent 40 ms late at the 99th percentile, 1.5 s at most", 4},
+		"a fifth of 1 s":  {result(t, recorded(1, good), 200*time.Millisecond), "5/s", 4},
 	} {
 		p := write(t, report.Test{Result: test.result})
 		charts := 0
@@ -211,10 +211,10 @@ func TestAnHourKeepsItsWorstSecond(t *testing.T) {
 		t.Fatalf("%d points, want one for 10 s each", len(rows))
 	}
 	// The seconds' own histograms keep two digits.
-	if want := "20:30 1/s 1/s 0/s 5.02 s 5.02 s – –"; rows[123] != want {
+	if want := "20:30 1/s 1/s 0/s 5.02 s 5.02 s – – 1 – –"; rows[123] != want {
 		t.Errorf("the bucket of the bad second is %q, want %q", rows[123], want)
 	}
-	if want := "50:00 1/s 0.9/s 0.1/s 10 ms 10 ms – –"; rows[300] != want {
+	if want := "50:00 1/s 0.9/s 0.1/s 10 ms 10 ms – – 1 – –"; rows[300] != want {
 		t.Errorf("the bucket of the failure is %q, want %q", rows[300], want)
 	}
 	contains(t, p.body(), "Each point is 10 s: rates are its mean, percentiles those of its worst second, errors its sum.")
@@ -289,8 +289,8 @@ func TestEveryChartHasWords(t *testing.T) {
 			}
 		}
 	}
-	if charts != 4 {
-		t.Errorf("%d charts, want 4", charts)
+	if charts != 6 {
+		t.Errorf("%d charts, want 6", charts)
 	}
 	contains(t, p.body(), "no cluster was asked")
 }

@@ -12,7 +12,7 @@ type row struct {
 }
 
 func newTable(t timeline) table {
-	all := table{Head: []string{"Time", "Asked", "Achieved", "Failed", "p50", "p99", "Ready", "Desired"}}
+	all := table{Head: []string{"Time", "Asked", "Achieved", "Failed", "p50", "p99", "Ready", "Desired", "In flight", "Queue", "CPU"}}
 	for _, b := range t.buckets {
 		all.Rows = append(all.Rows, row{Middle: percent((b.from + b.to) / 2 / t.end), Cells: t.cells(b)})
 	}
@@ -21,7 +21,7 @@ func newTable(t timeline) table {
 
 func (t timeline) cells(b bucket) []string {
 	const unknown = "–"
-	asked, p50, p99, ready, desired := unknown, unknown, unknown, unknown, unknown
+	asked, p50, p99, ready, desired, queue, cpu := unknown, unknown, unknown, unknown, unknown, unknown, unknown
 	if v, ok := t.asked(b); ok {
 		asked = rate(v)
 	}
@@ -29,10 +29,13 @@ func (t timeline) cells(b bucket) []string {
 		p50, p99 = milliseconds(b.p50), milliseconds(b.p99)
 	}
 	if r, ok := t.replicasAt(b); ok {
-		ready = count(int64(r.Ready))
+		ready, queue = count(int64(r.Ready)), count(int64(r.Queue))
+		if r.CPU > 0 {
+			cpu = significant(r.CPU)
+		}
 		if r.Desired >= 0 {
 			desired = count(int64(r.Desired))
 		}
 	}
-	return []string{clock(b.from), asked, rate(b.perSecond(b.answered)), rate(b.perSecond(b.failed)), p50, p99, ready, desired}
+	return []string{clock(b.from), asked, rate(b.perSecond(b.answered)), rate(b.perSecond(b.failed)), p50, p99, ready, desired, count(b.inFlight), queue, cpu}
 }

@@ -27,6 +27,8 @@ type bucket struct {
 	ok               int64
 	p50, p99         float64 // milliseconds; meaningless when ok is 0
 	errors           map[summary.Kind]int64
+	inFlight         int64         // most at the end of a second
+	heat             map[int]int64 // good answers by row of the heat map
 }
 
 func newTimeline(r summary.Result) timeline {
@@ -38,7 +40,7 @@ func newTimeline(r summary.Result) timeline {
 			t.buckets[n-1].to = to
 			continue
 		}
-		t.buckets = append(t.buckets, bucket{from: float64(from), to: to, errors: map[summary.Kind]int64{}})
+		t.buckets = append(t.buckets, bucket{from: float64(from), to: to, errors: map[summary.Kind]int64{}, heat: map[int]int64{}})
 	}
 	for _, s := range r.Timeline {
 		t.buckets[min(s.Second/t.width, len(t.buckets)-1)].add(s)
@@ -61,6 +63,10 @@ func widthFor(seconds float64) int {
 func (b *bucket) add(s summary.Second) {
 	b.due += s.Due
 	b.answered += s.Answered
+	b.inFlight = max(b.inFlight, s.InFlight)
+	for _, cell := range s.Heat {
+		b.heat[cell.Row] += cell.Count
+	}
 	b.failed += s.Failed
 	for kind, n := range s.Errors {
 		b.errors[kind] += n

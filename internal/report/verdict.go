@@ -45,6 +45,12 @@ func notes(r summary.Result) []string {
 	if r.Early {
 		all = append(all, fmt.Sprintf("The test was ended early, after %s of the schedule; what follows is what was done until then.", clock(r.Seconds)))
 	}
+	if r.Aborted != "" {
+		all = append(all, "The test was called off: "+r.Aborted+".")
+	}
+	if r.Warmup != nil {
+		all = append(all, fmt.Sprintf("Before it there was a warm-up of %s with %s, which counts nowhere here.", clock(r.Warmup.Seconds), plural(r.Warmup.Requests, "request")))
+	}
 	if r.Requests == 0 {
 		all = append(all, "No request was due, so nothing was measured: the profile's rate was 0 for as long as it ran.")
 	}
@@ -83,6 +89,11 @@ func tiles(r summary.Result) []tile {
 		}
 		all = append(all, tile{Name: "Replicas ready", Value: fmt.Sprintf("%d – %d", low, high), Detail: "least and most"})
 	}
+	if p := r.PerReplica; p != nil && p.BusySeconds > 0 {
+		all = append(all, tile{Name: "A busy replica", Value: rate(p.BusyOK), Detail: "in " + plural(int64(p.BusySeconds), "busy second")})
+	} else if p != nil {
+		all = append(all, tile{Name: "A ready replica", Value: rate(p.OK), Detail: "never all busy"})
+	}
 	return all
 }
 
@@ -102,6 +113,20 @@ func percentiles(r summary.Result) []tile {
 	}
 }
 
+// stageRow is a stage of the server's work and its percentiles.
+type stageRow struct {
+	Name  string
+	Cells []string
+}
+
+func stageRows(r summary.Result) []stageRow {
+	var rows []stageRow
+	for _, s := range r.Stages {
+		rows = append(rows, stageRow{s.Name, []string{milliseconds(s.P50), milliseconds(s.P90), milliseconds(s.P99), milliseconds(s.Max)}})
+	}
+	return rows
+}
+
 // errorRow is a kind of failure, the most frequent first.
 type errorRow struct {
 	Kind    summary.Kind
@@ -119,6 +144,7 @@ var meanings = map[summary.Kind]string{
 	summary.Late:     "the server gave up: its own deadline passed",
 	summary.Caller:   "the server found fault with the request",
 	summary.Server:   "the server failed in another way",
+	summary.Wrong:    "the best label was another one than expected",
 	summary.Unsent:   "never left: --max-in-flight were unanswered already",
 	summary.Canceled: "unanswered when the test was ended early",
 }

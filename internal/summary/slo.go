@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// SLO is an objective such as p99<250ms, errors<0.1% or wrong<=1%: a measure, a comparison, a bound.
+// SLO is an objective such as p99<250ms, errors<0.1%, wrong<=1% or per-replica>=10/s: a measure, a comparison, a bound.
 type SLO struct {
 	text     string
-	quantile float64 // of latency, in percent; 0: a share
-	share    string  // "errors" or "wrong"
+	quantile float64 // of latency, in percent; 0: another measure
+	share    string  // "errors" or "wrong", or perReplicaMeasure
 	strict   bool    // < rather than <=
-	bound    float64 // milliseconds, or a share from 0 to 1
+	bound    float64 // milliseconds, a share from 0 to 1, or answers per second
 }
 
 // Verdict is an SLO and what was measured.
@@ -25,12 +25,21 @@ type Verdict struct {
 	Kept     bool   `json:"kept"`
 }
 
-const sloForms = "write p99<250ms (any percentile, or max), errors<0.1%, errors<=0% or wrong<1%"
+const sloForms = "write p99<250ms (any percentile, or max), errors<0.1%, errors<=0%, wrong<1% or per-replica>=10/s"
+
+// perReplicaMeasure is good answers per second and ready replica while all of them had work.
+const perReplicaMeasure = "per-replica"
+
+var replicaSyntax = regexp.MustCompile(`^per-replica\s*(>=?)\s*([0-9]+(?:\.[0-9]+)?)/s$`)
 
 var sloSyntax = regexp.MustCompile(`^(p[0-9]{1,2}(?:\.[0-9]+)?|p999|p9999|max|errors|wrong)\s*(<=?)\s*(\S+)$`)
 
 // ParseSLO reads an objective.
 func ParseSLO(text string) (SLO, error) {
+	if m := replicaSyntax.FindStringSubmatch(strings.TrimSpace(text)); m != nil {
+		least, err := strconv.ParseFloat(m[2], 64)
+		return SLO{text: strings.TrimSpace(text), share: perReplicaMeasure, strict: m[1] == ">", bound: least}, err
+	}
 	m := sloSyntax.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return SLO{}, fmt.Errorf("SLO %q is not understood: %s", text, sloForms)
@@ -98,31 +107,23 @@ func percent(text string) (float64, error) {
 	return v / 100, nil
 }
 
-// judge holds the SLO against what was recorded. Without a single good answer no latency is kept.
-func (s SLO) judge(r *Recorder) Verdict {
+// judge holds the SLO against what was recorded. Without a single good answer no latency is kept, and no replica's throughput where
+// none was ever fully loaded.
+func (s SLO) judge(t *totals, per *PerReplica) Verdict {
 	v := Verdict{SLO: s.text}
-	var measured float64
-	known := true
+	measured, known := 0.0, true
 	switch s.share {
 	case "errors":
-		// A request that the tester itself gave up, because the test was ended, says nothing about the server.
-		total, failed := int64(0), int64(0)
-		for kind, n := range r.counts {
-			switch kind {
-			case Canceled:
-			case OK:
-				total += n
-			default:
-				total, failed = total+n, failed+n
-			}
-		}
+		failed, total := t.failures()
 		measured, known = ratio(failed, total)
 		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, failed, total)
 	case "wrong":
-		measured, known = ratio(r.wrong, r.checked)
-		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, r.wrong, r.checked)
+		measured, known = ratio(t.wrong, t.checked)
+		v.Measured = fmt.Sprintf("%.3g%% (%d of %d)", 100*measured, t.wrong, t.checked)
+	case perReplicaMeasure:
+		return s.judgeReplica(v, per)
 	default:
-		measured, known = r.quantile(s.quantile), r.latency.TotalCount() > 0
+		measured, known = t.quantile(s.quantile), t.latency.TotalCount() > 0
 		v.Measured = duration(measured)
 	}
 	if !known {
@@ -131,6 +132,34 @@ func (s SLO) judge(r *Recorder) Verdict {
 	}
 	v.Kept = measured < s.bound || (!s.strict && measured == s.bound)
 	return v
+}
+
+func (s SLO) judgeReplica(v Verdict, per *PerReplica) Verdict {
+	switch {
+	case per == nil:
+		v.Measured = "nothing was measured: how many replicas were ready is not known"
+	case per.BusySeconds == 0:
+		v.Measured = "nothing was measured: in no second had every ready replica work waiting"
+	default:
+		v.Measured = fmt.Sprintf("%.3g/s, over %d busy seconds", per.BusyOK, per.BusySeconds)
+		v.Kept = per.BusyOK > s.bound || (!s.strict && per.BusyOK == s.bound)
+	}
+	return v
+}
+
+// failures are the failed requests, and all. One that the tester itself gave up, because the test was ended, says nothing about the
+// server, and is neither.
+func (t *totals) failures() (failed, total int64) {
+	for kind, n := range t.counts {
+		switch kind {
+		case Canceled:
+		case OK:
+			total += n
+		default:
+			total, failed = total+n, failed+n
+		}
+	}
+	return failed, total
 }
 
 func duration(ms float64) string {

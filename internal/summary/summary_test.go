@@ -18,7 +18,7 @@ func hundred() *summary.Recorder {
 	for i := range 100 {
 		r.Add(summary.Outcome{
 			Due: time.Duration(i) * 10 * time.Millisecond, Latency: time.Duration(i+1) * time.Millisecond,
-			Lag: 20 * time.Microsecond, Kind: summary.OK, Bytes: 1000, Checked: i < 10, Wrong: i == 3,
+			Lag: 20 * time.Microsecond, Kind: summary.OK, Bytes: 1000, Received: 10, Checked: i < 10,
 		})
 	}
 	r.Add(summary.Outcome{Due: time.Second, Latency: time.Microsecond, Kind: summary.Refused, Bytes: 1000})
@@ -46,10 +46,10 @@ func TestResult(t *testing.T) {
 	near("asked", got.Rate.Asked, 51)
 	// The last answer, a time-out, came at 6.5 s: achieved counts until then.
 	near("achieved", got.Rate.Achieved, 100/6.5)
-	if got.BytesSent != 102000 || got.Labels.Checked != 10 || got.Labels.Wrong != 1 || got.Replicas[0].Desired != 2 {
+	if got.BytesSent != 102000 || got.BytesReceived != 1000 || got.Labels.Checked != 10 || got.Labels.Wrong != 0 || got.Replicas[0].Desired != 2 {
 		t.Errorf("bytes %d labels %+v replicas %v", got.BytesSent, got.Labels, got.Replicas)
 	}
-	if len(got.Timeline) != 2 || got.Timeline[0].OK != 100 || got.Timeline[1].Failed != 2 || got.Timeline[1].Due != 2 {
+	if len(got.Timeline) != 7 || got.Timeline[0].OK != 100 || got.Timeline[1].Failed != 2 || got.Timeline[1].Due != 2 {
 		t.Errorf("timeline %+v", got.Timeline)
 	}
 }
@@ -68,17 +68,18 @@ func TestSLO(t *testing.T) {
 		kept     bool
 		measured string
 	}{
-		"p99<250ms":   {true, "99.0ms"},
-		"p99 < 98ms":  {false, "99.0ms"},
-		"p50<=50ms":   {false, "50.0ms"}, // the histogram's bucket ends at 50.015 ms
-		"p99.9<1s":    {true, "100.0ms"},
-		"p999<1s":     {true, "100.0ms"},
-		"max<100ms":   {false, "100.0ms"},
-		"errors<2%":   {true, "1.96% (2 of 102)"},
-		"errors<=0%":  {false, "1.96% (2 of 102)"},
-		"errors<0.1%": {false, "1.96% (2 of 102)"},
-		"wrong<=10%":  {true, "10% (1 of 10)"},
-		"wrong<10%":   {false, "10% (1 of 10)"},
+		"p99<250ms":        {true, "99.0ms"},
+		"p99 < 98ms":       {false, "99.0ms"},
+		"p50<=50ms":        {false, "50.0ms"}, // the histogram's bucket ends at 50.015 ms
+		"p99.9<1s":         {true, "100.0ms"},
+		"p999<1s":          {true, "100.0ms"},
+		"max<100ms":        {false, "100.0ms"},
+		"errors<2%":        {true, "1.96% (2 of 102)"},
+		"errors<=0%":       {false, "1.96% (2 of 102)"},
+		"errors<0.1%":      {false, "1.96% (2 of 102)"},
+		"wrong<=0%":        {true, "0% (0 of 10)"},
+		"wrong<0%":         {false, "0% (0 of 10)"},
+		"per-replica>=1/s": {false, "nothing was measured: how many replicas were ready is not known"},
 	} {
 		slo, err := summary.ParseSLO(text)
 		if err != nil {
@@ -90,7 +91,7 @@ func TestSLO(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", text, v, want)
 		}
 	}
-	for _, bad := range []string{"", "p99", "p99>1s", "p99<fast", "p99<-1s", "errors<1", "errors<200%", "errors<NaN%", "speed<1s", "p1234<1s"} {
+	for _, bad := range []string{"", "p99", "p99>1s", "p99<fast", "p99<-1s", "errors<1", "errors<200%", "errors<NaN%", "speed<1s", "p1234<1s", "per-replica<1/s", "per-replica>=1", "per-replica>=x/s"} {
 		if _, err := summary.ParseSLO(bad); err == nil || !strings.Contains(err.Error(), "p99<250ms") {
 			t.Errorf("%q: %v, want an error that shows the forms", bad, err)
 		}
@@ -145,9 +146,10 @@ func TestTimelineTellsDueFromAnswered(t *testing.T) {
 	r.Add(summary.Outcome{Due: 0, Latency: 3 * time.Second, Kind: summary.Timeout})
 	got := r.Result("x", time.Second, nil)
 	want := []summary.Second{
-		{Second: 0, Due: 2, OK: 1, Failed: 1, Errors: map[summary.Kind]int64{summary.Timeout: 1}, P50: 2500, P99: 2500},
-		{Second: 1},
-		{Second: 2, Answered: 1},
+		{Second: 0, Due: 2, OK: 1, Failed: 1, Errors: map[summary.Kind]int64{summary.Timeout: 1}, P50: 2500, P99: 2500, InFlight: 2, Heat: []summary.HeatCell{{Row: 43, Count: 1}}},
+		{Second: 1, InFlight: 2},
+		{Second: 2, Answered: 1, InFlight: 1},
+		{Second: 3},
 	}
 	near := cmpopts.EquateApprox(0.02, 0)
 	if diff := cmp.Diff(want, got.Timeline, near); diff != "" || got.Lost() != 1 {

@@ -23,8 +23,8 @@ func TestRedrawAfterAResize(t *testing.T) {
 	out.Reset()
 	width = 40
 	s.Update(f)
-	// The bar of 99 characters takes three lines of 40, the rate's 52 and the requests' 42 two each, the latency's 39 one.
-	if len(wide) != 4 || !strings.HasPrefix(out.String(), "\x1b[8A\r\x1b[J") {
+	// The bar of 99 characters takes three lines of 40, the rate's 52, the latency's 59 and the requests' 42 two each.
+	if len(wide) != 4 || !strings.HasPrefix(out.String(), "\x1b[9A\r\x1b[J") {
 		t.Errorf("%d lines were drawn, then %q", len(wide), out.String()[:12])
 	}
 }

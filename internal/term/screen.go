@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -19,17 +20,21 @@ import (
 // plainEvery is how often a line is written where nobody watches it live.
 const plainEvery = 5 * time.Second
 
-// Screen draws frames. One goroutine at a time may use it.
+// Screen draws frames. Several goroutines may use it.
 type Screen struct {
 	out   io.Writer
 	width func() int // 0: not a terminal
-	drawn []string   // the last drawing
+	close func()
+
+	mu    sync.Mutex
+	last  summary.Frame
+	drawn []string // the last drawing
 	next  time.Duration
 }
 
-// NewScreen draws on out; on a terminal it redraws in place.
+// NewScreen draws on out; on a terminal it redraws in place, and when the terminal's size changes. The caller closes it.
 func NewScreen(out io.Writer) *Screen {
-	return &Screen{out: out, width: func() int {
+	s := &Screen{out: out, width: func() int {
 		f, ok := out.(*os.File)
 		if !ok {
 			return 0
@@ -40,10 +45,30 @@ func NewScreen(out io.Writer) *Screen {
 		}
 		return width
 	}}
+	s.close = func() {}
+	if s.width() > 0 {
+		s.close = onResize(s.resize)
+	}
+	return s
+}
+
+// Close ends the watch over the terminal's size.
+func (s *Screen) Close() { s.close() }
+
+// resize draws the last frame again, for a new width.
+func (s *Screen) resize() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if width := s.width(); width > 0 && s.drawn != nil {
+		s.redraw(Lines(s.last, width), width)
+	}
 }
 
 // Update shows a frame: at once on a terminal, else when five seconds have passed since the last, or at the end.
 func (s *Screen) Update(f summary.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = f
 	if width := s.width(); width > 0 {
 		s.redraw(Lines(f, width), width)
 		return
@@ -57,6 +82,8 @@ func (s *Screen) Update(f summary.Frame) {
 
 // Note tells a line that stays: above the drawing on a terminal.
 func (s *Screen) Note(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if width := s.width(); width > 0 {
 		s.redraw(append([]string{line}, s.drawn...), width)
 		s.drawn = s.drawn[1:]
@@ -108,11 +135,14 @@ func Lines(f summary.Frame, width int) []string {
 	lines := []string{bar(f, width-2)}
 	add := func(label string, items ...string) { lines = append(lines, wrap(label, items, width)...) }
 	add("rate", fmt.Sprintf("asked %.1f/s", f.Asked), fmt.Sprintf("served %.1f/s", f.Achieved), fmt.Sprintf("in flight %d", f.InFlight))
-	add("latency", "p50 "+latency(f.P50), "p99 "+latency(f.P99), "(last 10 s)")
+	if n := len(f.Trend); n > 0 {
+		room := max(1, width-labelWidth-len("served, last 60 s")-gapWidth-1)
+		add("trend", spark(f.Trend[max(0, n-room):]), fmt.Sprintf("served, last %d s", n))
+	}
+	add("latency", "p50 "+latency(f.P50), "p90 "+latency(f.P90), "p99 "+latency(f.P99), "p99.9 "+latency(f.P999), "(last 10 s)")
 	add("requests", fmt.Sprintf("%d sent", f.Requests), fmt.Sprintf("%d answered", f.OK), "errors "+errorText(f.Errors))
 	if f.Replicas != nil {
-		cells := strings.Repeat("■", f.Replicas.Ready) + strings.Repeat("□", max(0, f.Replicas.Desired-f.Replicas.Ready))
-		add("replicas", replicaText(*f.Replicas), cells)
+		add("replicas", replicaItems(*f.Replicas)...)
 	}
 	for i, line := range lines {
 		if runes := []rune(line); len(runes) >= width {
@@ -122,9 +152,29 @@ func Lines(f summary.Frame, width int) []string {
 	return lines
 }
 
+// gapWidth is what stands between the items of a line.
+const gapWidth = 3
+
+// spark is a row of bars as high as the values, the highest as high as can be.
+func spark(values []float64) string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	highest := 0.0
+	for _, v := range values {
+		highest = max(highest, v)
+	}
+	row := make([]rune, len(values))
+	for i, v := range values {
+		row[i] = bars[0]
+		if highest > 0 {
+			row[i] = bars[int(v/highest*float64(len(bars)-1)+0.5)]
+		}
+	}
+	return string(row)
+}
+
 // wrap lays items out behind a label, on as many lines as the width asks for.
 func wrap(label string, items []string, width int) []string {
-	const gap = "   "
+	gap := strings.Repeat(" ", gapWidth)
 	indent := fmt.Sprintf("  %-10s", label)
 	line, first := indent, true
 	var lines []string
@@ -149,13 +199,15 @@ func bar(f summary.Frame, width int) string {
 	switch {
 	case f.Done:
 		text = " done"
+	case f.Elapsed < 0:
+		text = fmt.Sprintf(" warming up, %v left", (-f.Elapsed).Round(time.Second))
 	case left <= 0:
 		text = " waiting for the last answers"
 	}
 	cells := max(0, width-utf8.RuneCountInString(text)-2)
 	share := 1.0
 	if f.Duration > 0 {
-		share = min(1, float64(f.Elapsed)/float64(f.Duration))
+		share = min(1, max(0, float64(f.Elapsed)/float64(f.Duration)))
 	}
 	full := int(share * float64(cells))
 	return "  " + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + text
@@ -177,6 +229,23 @@ func replicaText(r summary.Replicas) string {
 		return fmt.Sprint(r.Ready)
 	}
 	return fmt.Sprintf("%d→%d", r.Ready, r.Desired)
+}
+
+// mostCells is how many replicas are drawn one by one.
+const mostCells = 40
+
+func replicaItems(r summary.Replicas) []string {
+	items := []string{replicaText(r)}
+	if max(r.Ready, r.Desired) <= mostCells {
+		items = append(items, strings.Repeat("■", r.Ready)+strings.Repeat("□", max(0, r.Desired-r.Ready)))
+	}
+	if r.Queue > 0 {
+		items = append(items, fmt.Sprintf("queue %d", r.Queue))
+	}
+	if r.CPU > 0 {
+		items = append(items, fmt.Sprintf("CPU %.1f cores", r.CPU))
+	}
+	return items
 }
 
 func errorText(errors map[summary.Kind]int64) string {

@@ -16,7 +16,8 @@ func frame(elapsed time.Duration) summary.Frame {
 		Elapsed: elapsed, Duration: time.Minute, Asked: 20, InFlight: 3,
 		Progress: summary.Progress{
 			Requests: 100, OK: 98, Achieved: 19.5, P50: 40 * time.Millisecond, P99: 1500 * time.Millisecond,
-			Errors: map[summary.Kind]int64{summary.Timeout: 1, summary.Refused: 1}, Replicas: &summary.Replicas{Ready: 2, Desired: 5},
+			Errors: map[summary.Kind]int64{summary.Timeout: 1, summary.Refused: 1}, Replicas: &summary.Replicas{Ready: 2, Desired: 5, Queue: 7, CPU: 1.5},
+			Trend: []float64{0, 5, 10, 20},
 		},
 	}
 }
@@ -57,7 +58,7 @@ func TestScreenFitsItsWidth(t *testing.T) {
 				t.Errorf("%d characters on a screen of %d: %q", n, width, line)
 			}
 		}
-		if width == 80 && (!strings.Contains(lines[0], "30s left") || !strings.Contains(lines[4], "2→5   ■■□□□")) {
+		if width == 80 && (!strings.Contains(lines[0], "30s left") || !strings.Contains(lines[2], "▁▃▅█   served, last 4 s") || !strings.Contains(lines[5], "2→5   ■■□□□   queue 7   CPU 1.5 cores")) {
 			t.Errorf("screen:\n%s", strings.Join(lines, "\n"))
 		}
 	}
@@ -75,7 +76,7 @@ func TestANarrowScreenStillTellsAll(t *testing.T) {
 func TestTheBarSaysWhatIsLeft(t *testing.T) {
 	late, done := frame(61*time.Second), frame(70*time.Second)
 	done.Done = true
-	for want, f := range map[string]summary.Frame{"45s left": frame(15 * time.Second), "waiting for the last answers": late, "done": done} {
+	for want, f := range map[string]summary.Frame{"45s left": frame(15 * time.Second), "warming up, 3s left": frame(-3 * time.Second), "waiting for the last answers": late, "done": done} {
 		if bar := term.Lines(f, 80)[0]; !strings.HasSuffix(bar, " "+want) {
 			t.Errorf("%q, want it to end with %s", bar, want)
 		}

@@ -47,7 +47,7 @@ func misused(ts *testscript.TestScript, neg bool, args []string) {
 const garbage = "/dev/null/garbage"
 
 // flagLine is a flag in the text of --help.
-var flagLine = regexp.MustCompile(`(?m)^ +(?:-., )?--(?:\[no-\])?([a-z-]+)`)
+var flagLine = regexp.MustCompile(`(?m)^ +(?:-., )?--(?:\[no-\])?([a-z0-9-]+)`)
 
 func garbled(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
