@@ -1,0 +1,170 @@
+package scaling
+
+import (
+	"math"
+	"time"
+)
+
+// Reckoning is how policy slo came to what it recommends: for explaining, and for graphs.
+type Reckoning struct {
+	Load      float64       `json:"load"`                // requests per second in the last step
+	Growth    float64       `json:"growth"`              // of it, per second
+	Blind     bool          `json:"blind,omitempty"`     // only what was answered is seen
+	Saturated bool          `json:"saturated,omitempty"` // blind, and the replicas answer all they can
+	Lead      time.Duration `json:"lead"`                // from the end of the last step until what is decided next can help
+	Forecast  float64       `json:"forecast"`            // of the load after the lead
+	Margin    float64       `json:"margin"`              // by how much the forecast may be too low
+	Way       string        `json:"way"`                 // by which the forecast was found
+	Burst     bool          `json:"burst,omitempty"`
+	Recurring float64       `json:"recurring,omitempty"` // load to expect because it came at this time before
+	Waiting   float64       `json:"waiting"`             // requests in the queue
+	Backlog   float64       `json:"backlog,omitempty"`   // of them, with those to come until replicas can help, what is too many
+	Capacity  float64       `json:"capacity"`            // requests per second of one replica
+	Service   time.Duration `json:"service"`             // that a request takes
+	Hopeless  bool          `json:"hopeless,omitempty"`  // the SLO is shorter than that
+	StartTime time.Duration `json:"start_time"`
+	StaffFor  float64       `json:"staff_for"` // requests per second
+	Replicas  int           `json:"replicas"`  // for them
+	AtMost    bool          `json:"at_most,omitempty"`
+}
+
+// reckoned is a reckoning with what it was made of.
+type reckoned struct {
+	Reckoning
+	station station
+	course  course
+	steps   int // to the end of the lead
+}
+
+// reckon finds the load to staff for: the forecast with its margin, or what a burst, the clock or blindness make of it; and on top what
+// drains a backlog.
+func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
+	rates, err := o.Demand.usable(recallMemory)
+	if err != nil {
+		return reckoned{}, err
+	}
+	ready := readyPods(o.Pods)
+	capacity, err := o.Demand.capacity(ready, p.overloaded(o.Demand, ready))
+	if err != nil {
+		return reckoned{}, err
+	}
+	step := o.Demand.Step
+	r := reckoned{station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
+	r.course = newCourse(rates[max(0, len(rates)-p.remembered(step)):], o.Demand)
+	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
+	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
+	r.Service, r.Hopeless = time.Duration(r.station.service()*float64(time.Second)), r.station.hopeless()
+	r.StartTime = usualStart(o.Demand.StartTime, o.Pods)
+	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
+	r.steps = max(1, int((r.Lead+step-1)/step))
+
+	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.Tuning.Share)
+	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
+	r.StaffFor = f.upper()
+	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
+	r.Replicas = p.replicas(r)
+	r.AtMost = r.Replicas == p.Max && r.station.late(p.Max, r.StaffFor) > p.Tuning.RiskKept
+	return r, nil
+}
+
+// remembered is how many steps the forecasts look at: the errors that count, and what the first of those looked back on.
+func (p SLO) remembered(step time.Duration) int {
+	return int((p.Tuning.Errors+p.Tuning.Again)/step) + 64
+}
+
+// surprises raise the load to staff for above the forecast.
+func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
+	if to := burst(rates, d.Step, p.Tuning.Alarm); to > r.StaffFor {
+		r.Burst, r.StaffFor = true, to
+	}
+	if to := recurring(rates, d, r.steps); to > r.StaffFor {
+		r.Recurring, r.StaffFor = to, to
+	}
+	if d.Served && r.Load >= 0.9*can && can > 0 {
+		r.Saturated = true
+		r.StaffFor = max(r.StaffFor, 2*r.Load)
+	}
+	if d.Waiting > p.usualQueue(can, r.station.service()) {
+		r.Backlog = d.Waiting + max(0, r.Load-can)*r.StartTime.Seconds()
+		if limit := p.QueueTimeout.Seconds() * can; limit > 0 {
+			r.Backlog = min(r.Backlog, max(limit, d.Waiting)) // who waits longer has given up by then
+		}
+		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
+	}
+}
+
+// burst is the load that a jump of the last step lets expect, 0 where chance may have made it: independent requests spread by the root
+// of their number. The jump came some time within the step, so on average half of it is seen, and as much again is to come.
+func burst(rates []float64, step time.Duration, alarm float64) float64 {
+	last := len(rates) - 1
+	if last < 1 {
+		return 0
+	}
+	level := meanOf(rates[max(0, last-levelSteps):last])
+	seconds := step.Seconds()
+	jump := rates[last] - level
+	if jump <= alarm*math.Sqrt(max(level*seconds, 1))/seconds {
+		return 0
+	}
+	return rates[last] + jump
+}
+
+// usualQueue is how many requests may wait while all is well: half of what would be answered within the SLO.
+func (p SLO) usualQueue(can, service float64) float64 {
+	return can * max(0, p.Latency.Seconds()-service) / 2
+}
+
+// overloaded tells whether replicas have more than enough to do, so that what they answer is what they can.
+func (p SLO) overloaded(d Demand, ready int) bool {
+	return d.Waiting > p.usualQueue(float64(ready)*d.Capacity, 0)
+}
+
+// replicas are what the load to staff for needs. The last one goes only where zero is the autoscaler's own to use, and nobody has asked
+// for long.
+func (p SLO) replicas(r reckoned) int {
+	if p.Min == 0 && r.StaffFor == 0 && r.course.idle(idleFor) {
+		return 0
+	}
+	return max(r.station.staff(r.StaffFor, p.Tuning.Risk, p.Max), p.Min)
+}
+
+// idleFor is how long nobody must have asked before the last replica goes.
+const idleFor = 5 * time.Minute
+
+// staffAgain is the replicas for the load that may come before what is stopped now could be back.
+func (p SLO) staffAgain(r reckoned) int {
+	step := r.course.step
+	steps := max(r.steps, int(p.Tuning.Again/step))
+	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.Tuning.Share)
+	if f.upper() == 0 {
+		return r.Replicas
+	}
+	return r.station.staff(f.upper(), p.Tuning.Risk, p.Max)
+}
+
+func readyPods(pods []Pod) int {
+	n := 0
+	for _, p := range pods {
+		if p.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+// Staffing is one line of the table that Explain shows.
+type Staffing struct {
+	Replicas int     `json:"replicas"`
+	Load     float64 `json:"load"` // share of their time that replicas are busy
+	Late     float64 `json:"late"` // share of requests that would be late by queueing
+}
+
+// Table is how well some numbers of replicas around the one recommended would do.
+func (r Reckoning) Table(latency time.Duration, slots int) []Staffing {
+	s := station{capacity: r.Capacity, slots: max(1, slots), latency: latency}
+	var rows []Staffing
+	for n := max(1, r.Replicas-3); n <= r.Replicas+2; n++ {
+		rows = append(rows, Staffing{Replicas: n, Load: r.StaffFor / (float64(n) * r.Capacity), Late: s.late(n, r.StaffFor)})
+	}
+	return rows
+}
