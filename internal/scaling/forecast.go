@@ -14,6 +14,7 @@ type course struct {
 	step        time.Duration
 	at          time.Time // the end of the last step
 	season      Season
+	clumping    float64
 }
 
 func newCourse(rates []float64, d Demand) course {
@@ -126,7 +127,7 @@ func (c course) foresee(steps, memory int, share float64) forecast {
 		least = e.quantile - e.mean
 		unit := 1 / c.step.Seconds()
 		margin := max(0, e.quantile) * max(rate, unit)
-		chance := 1.28 * math.Sqrt(rate*unit)
+		chance := 1.28 * math.Sqrt(rate*unit*c.clumping)
 		best = forecast{rate: rate, margin: math.Sqrt(max(0, margin*margin-chance*chance)), way: w.name}
 	}
 	return best

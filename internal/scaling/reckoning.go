@@ -2,6 +2,7 @@ package scaling
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,8 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 	step := o.Demand.Step
 	r := reckoned{station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
 	r.course = newCourse(rates[max(0, len(rates)-p.remembered(step)):], o.Demand)
+	r.station.clumping = clumping(rates, step)
+	r.course.clumping = max(1, r.station.clumping)
 	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
 	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
 	r.Service, r.Hopeless = time.Duration(r.station.service()*float64(time.Second)), r.station.hopeless()
@@ -58,13 +61,19 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
 	r.steps = max(1, int((r.Lead+step-1)/step))
 
-	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.Tuning.Share)
+	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.share(r.Lead))
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
 	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
 	r.Replicas = p.replicas(r)
 	r.AtMost = r.Replicas == p.Max && r.station.late(p.Max, r.StaffFor) > p.Tuning.RiskKept
 	return r, nil
+}
+
+// share is of the requests, that the margin is to be enough for: a forecast that was too low is felt until replicas have come, so the
+// longer that takes, the rarer it may be.
+func (p SLO) share(lead time.Duration) float64 {
+	return 1 - min(p.Tuning.MostMissed, p.Tuning.Missed.Seconds()/max(lead.Seconds(), 1))
 }
 
 // remembered is how many steps the forecasts look at: the errors that count, and what the first of those looked back on.
@@ -93,21 +102,66 @@ func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
 	}
 }
 
-// burst is the load that a jump of the last step lets expect, 0 where chance may have made it: independent requests spread by the root
-// of their number. The jump came some time within the step, so on average half of it is seen, and as much again is to come.
+// burst is the load that a jump of the last step lets expect, 0 where the load often jumps as far or chance may have made it: independent
+// requests spread by the root of their number. The jump came some time within the step, so on average half of it is seen, and as much
+// again is to come.
 func burst(rates []float64, step time.Duration, alarm float64) float64 {
 	last := len(rates) - 1
 	if last < 1 {
 		return 0
 	}
-	level := meanOf(rates[max(0, last-levelSteps):last])
 	seconds := step.Seconds()
-	jump := rates[last] - level
-	if jump <= alarm*math.Sqrt(max(level*seconds, 1))/seconds {
+	level, jump := jumpAt(rates, last)
+	chance := math.Sqrt(max(level*seconds, 1)) / seconds
+	if jump <= alarm*chance || jump <= alarm*usualJump(rates) {
 		return 0
 	}
-	return rates[last] + jump
+	return rates[last] + max(0, rates[last]-max(level, rates[last-1]))
 }
+
+// jumpAt is the level before a step, and by how much the step is above it.
+func jumpAt(rates []float64, i int) (level, jump float64) {
+	level = meanOf(rates[max(0, i-levelSteps):i])
+	return level, rates[i] - level
+}
+
+// usualJump is the standard deviation of a step around those beside it, by the median, which bursts do not move and trends do not touch.
+func usualJump(rates []float64) float64 {
+	var sizes [jumpSteps]float64
+	n := 0
+	for i := len(rates) - 2; i >= 1 && n < jumpSteps; i-- {
+		sizes[n] = math.Abs(rates[i] - (rates[i-1]+rates[i+1])/2)
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	slices.Sort(sizes[:n])
+	const ofMedian, ofNeighbours = 1.483, 1.225 // for the normal distribution, and for the mean of two being uncertain as well
+	return ofMedian / ofNeighbours * sizes[n/2]
+}
+
+// jumpSteps is how many steps of late tell how large jumps are: ten minutes of them.
+const jumpSteps = 120
+
+// clumping is the variance of the number of requests in a step by its mean, of late: 1 for independent ones, and where it could be by
+// chance.
+func clumping(rates []float64, step time.Duration) float64 {
+	level := meanOf(rates[max(0, len(rates)-jumpSteps):])
+	if level == 0 {
+		return 1
+	}
+	jump := usualJump(rates)
+	if z := jump * jump * step.Seconds() / level; z > surelyClumped {
+		return min(z, mostClumping)
+	}
+	return 1
+}
+
+const (
+	surelyClumped = 1.6 // what 120 independent steps exceed once in a thousand times
+	mostClumping  = 4   // how far Hayward's approximation is trusted
+)
 
 // usualQueue is how many requests may wait while all is well: half of what would be answered within the SLO.
 func (p SLO) usualQueue(can, service float64) float64 {
@@ -135,7 +189,7 @@ const idleFor = 5 * time.Minute
 func (p SLO) staffAgain(r reckoned) int {
 	step := r.course.step
 	steps := max(r.steps, int(p.Tuning.Again/step))
-	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.Tuning.Share)
+	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.share(r.Lead))
 	if f.upper() == 0 {
 		return r.Replicas
 	}

@@ -21,22 +21,24 @@ type SLO struct {
 
 // Tuning is how careful the policy is. DefaultTuning is for all loads.
 type Tuning struct {
-	Risk     float64       // share of requests that may be late by queueing, when it staffs
-	RiskKept float64       // the same of the replicas that there are: below it, it does not pay to scale
-	Share    float64       // of the requests, that the margin of a forecast is to be enough for
-	Errors   time.Duration // how long errors of forecasts count
-	Again    time.Duration // replicas that may be needed again so soon are kept
-	Calm     time.Duration // after growth, until it may shrink
-	Settle   time.Duration // how long fewer replicas must have been enough before it shrinks
-	Drain    time.Duration // in which a backlog is to be gone, once there are replicas for it
-	Alarm    float64       // by how many standard deviations of chance a step must exceed the level to be a burst
+	Risk     float64 // share of requests that may be late by queueing, when it staffs
+	RiskKept float64 // the same of the replicas that there are: below it, it does not pay to scale
+	// Missed is how long, of each lead, forecasts may be too low in spite of their margin; MostMissed is the largest share of it.
+	Missed     time.Duration
+	MostMissed float64
+	Errors     time.Duration // how long errors of forecasts count
+	Again      time.Duration // replicas that may be needed again so soon are kept
+	Calm       time.Duration // after growth, until it may shrink
+	Settle     time.Duration // how long fewer replicas must have been enough before it shrinks
+	Drain      time.Duration // in which a backlog is to be gone, once there are replicas for it
+	Alarm      float64       // by how many standard deviations of chance a step must exceed the level to be a burst
 }
 
 // DefaultTuning is one configuration for every load; measured against other autoscalers by make bench-autoscaler. Of the 1 % that the
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0008, RiskKept: 0.008, Share: 0.75, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Risk: 0.0008, RiskKept: 0.008, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
 		Calm: time.Minute, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
 	}
 }

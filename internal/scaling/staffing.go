@@ -7,6 +7,7 @@ type station struct {
 	capacity float64       // requests per second of one replica
 	slots    int           // requests that a replica works on at once
 	latency  time.Duration // the SLO
+	clumping float64       // how much more requests come in clumps than independent ones do: variance of their number by its mean; 0: as those
 }
 
 // service is how long a request takes, in seconds.
@@ -22,9 +23,12 @@ func (s station) patience() float64 { return s.latency.Seconds()/s.service() - s
 // hopeless tells whether the SLO cannot be kept however many replicas there are.
 func (s station) hopeless() bool { return s.patience() < 0 }
 
-// late is the share of requests that are late by queueing.
+// late is the share of requests that are late by queueing. Requests that come in clumps of z load c slots like independent ones that
+// need z slots each at once, so c/z slots serve a load of a/z (Hayward's approximation; A. A. Fredericks, "Congestion in blocking
+// systems", 1980).
 func (s station) late(replicas int, rate float64) float64 {
-	return lateness(float64(replicas*s.slots), rate*s.service(), s.patience())
+	z := max(1, s.clumping)
+	return lateness(float64(replicas*s.slots)/z, rate*s.service()/z, s.patience())
 }
 
 // hopelessLoad is how busy replicas are kept where they cannot keep the SLO.

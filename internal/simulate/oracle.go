@@ -35,6 +35,9 @@ func Foresee(c Cluster, t Trace) (Oracle, error) {
 			break
 		}
 		n := f.need(instants)
+		if second < c.Judged {
+			continue
+		}
 		needs = append(needs, int32(n))
 		o.Instant += float64(n)
 		o.Fluid += max(1, math.Ceil(t.Rates[second]/c.Capacity-1e-9))

@@ -51,7 +51,14 @@ type tally struct {
 	lastAt               float64
 	lastBy               int
 	keep                 bool
+	past                 float64 // requests that came before those that count
 	series               Series
+}
+
+// forget begins to count anew; what is going on goes on.
+func (t *tally) forget() {
+	t.past += t.offered
+	*t = tally{past: t.past, lastAt: t.lastAt, lastBy: t.lastBy, keep: t.keep, series: t.series}
 }
 
 func (t *tally) scaled(now float64, by int) {
@@ -86,7 +93,7 @@ func (r *run) result(name string) Result {
 	t := r.tally
 	result := Result{
 		Trace: r.arrivals.trace.Name, Autoscaler: name, Offered: int(t.offered), Late: t.late, Shed: t.shed, TimedOut: t.timedOut,
-		ReplicaSeconds: t.replicaSeconds, Scalings: t.scalings, Reversals: t.reversals, Seconds: int(r.now),
+		ReplicaSeconds: t.replicaSeconds, Scalings: t.scalings, Reversals: t.reversals, Seconds: int(r.now) - r.c.Judged,
 	}
 	// What still waits at the end is not judged: how it would have gone is not known.
 	if t.keep {

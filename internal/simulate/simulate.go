@@ -24,6 +24,7 @@ type Cluster struct {
 	Replicas     int    // at the start, ready
 	Arrivals     Manner // where within its bin a request comes
 	Seed         uint64
+	Judged       int  // second from which on the result counts: what comes before is learned from
 	Series       bool // whether the result has what a plot needs
 }
 
@@ -103,6 +104,9 @@ func Run(c Cluster, t Trace, a Autoscaler) (Result, error) {
 		}
 		if second%every == 0 {
 			r.scale(a.Replicas(&r.view))
+		}
+		if second == c.Judged {
+			r.tally.forget()
 		}
 		r.pass(bin)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 )
@@ -87,6 +88,22 @@ func (t Trace) Scaled(factor float64) Trace {
 		scaled.Rates[i] = r * factor
 	}
 	return scaled
+}
+
+// WithBursts is the trace with bursts on top of it: so many times its mean rate, for so many seconds, on average one in so many seconds,
+// at times that depend on the seed.
+func (t Trace) WithBursts(times float64, seconds, every int, seed uint64) Trace {
+	burst := t
+	burst.Name, burst.Bin = t.Name+" with bursts", 1
+	burst.Rates = append([]float64{}, t.Rates...)
+	random := rand.New(rand.NewPCG(seed, 3))
+	height := times * mean(t.Rates)
+	for at := random.IntN(every); at < len(t.Rates); at += 2*seconds + random.IntN(2*every) {
+		for i := at; i < min(at+seconds, len(t.Rates)); i++ {
+			burst.Rates[i] += height
+		}
+	}
+	return burst
 }
 
 // BusiestMinute is the mean rate of the minute, counted from the start, that has most requests.

@@ -81,7 +81,7 @@ func (v *View) passed(r *run) {
 	next := *sum
 	next.Answered += float64(v.ends[v.now%remembered])
 	v.ends[v.now%remembered] = 0
-	next.Arrivals = r.tally.offered
+	next.Arrivals = r.tally.past + r.tally.offered
 	next.Lost = float64(r.tally.shed + r.tally.timedOut)
 	next.Waiting = r.n
 	next.InService = r.busy()
