@@ -116,7 +116,7 @@ func burst(rates []float64, step time.Duration, alarm float64) float64 {
 	if jump <= alarm*chance || jump <= alarm*usualJump(rates) {
 		return 0
 	}
-	return rates[last] + max(0, rates[last]-max(level, rates[last-1]))
+	return rates[last] + jump
 }
 
 // jumpAt is the level before a step, and by how much the step is above it.

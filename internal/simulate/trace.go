@@ -76,6 +76,19 @@ func parseBin(text string) (second int, rate float64, err error) {
 	return second, rate, nil
 }
 
+// FromRates is a trace of rates that each hold for some seconds; what is not a number counts as the one before it.
+func FromRates(name string, rates []float64, seconds int) Trace {
+	t := Trace{Name: name, Bin: math.MaxInt}
+	before := 0.0
+	for _, r := range rates {
+		if !math.IsNaN(r) {
+			before = r
+		}
+		t.hold(before, seconds)
+	}
+	return t
+}
+
 // Scaled is the trace with each rate times a factor.
 func (t Trace) Scaled(factor float64) Trace {
 	if factor == 1 {
