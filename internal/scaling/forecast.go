@@ -107,8 +107,8 @@ const fewErrors = 12
 // guess is by how much the load may be higher while nothing is known of errors.
 const guess = 0.25
 
-// foresee forecasts the load in some steps: by the way that would have needed the least capacity of late to be enough for the same share
-// of the requests. The margin is a quantile of its errors: of those made when the load was like this, since an idle service errs
+// foresee forecasts the load in some steps: by the way that with its margin would have been nearest of late, where too low costs more than
+// too high by as much as the margin is to be enough more often than not (the quantile loss; R. Koenker and G. Bassett, 1978). The margin is a quantile of its errors: of those made when the load was like this, since an idle service errs
 // otherwise than a busy one. What of it is no error of the forecast but independent requests coming in clumps is taken out: queueing
 // theory reckons with that already.
 func (c course) foresee(steps, memory int, share float64) forecast {
@@ -121,10 +121,10 @@ func (c course) foresee(steps, memory int, share float64) forecast {
 			continue
 		}
 		e, ok := c.errs(w, rate, steps, memory, share)
-		if !ok || e.quantile-e.mean >= least {
+		if !ok || e.loss >= least {
 			continue
 		}
-		least = e.quantile - e.mean
+		least = e.loss
 		unit := 1 / c.step.Seconds()
 		margin := max(0, e.quantile) * max(rate, unit)
 		chance := 1.28 * math.Sqrt(rate*unit*c.clumping)
@@ -134,10 +134,10 @@ func (c course) foresee(steps, memory int, share float64) forecast {
 }
 
 // errs are errors of forecasts as shares of them.
-type errs struct{ quantile, mean float64 }
+type errs struct{ quantile, loss float64 }
 
 // samples is how many past forecasts are tried.
-const samples = 180
+const samples = 120
 
 // miss is one forecast's error, and how many requests it concerned.
 type miss struct{ by, weight float64 }
@@ -154,15 +154,18 @@ func (c course) errs(w way, rate float64, steps, memory int, share float64) (err
 		return errs{}, false
 	}
 	slices.SortFunc(similar, func(a, b miss) int { return cmp.Compare(b.by, a.by) })
-	total, sum := 0.0, 0.0
+	total := 0.0
 	for _, m := range similar {
 		total += m.weight
-		sum += m.by
 	}
-	e := errs{mean: sum / float64(len(similar))}
+	var e errs
 	for left, i := (1-share)*total, 0; left >= 0 && i < len(similar); i++ {
 		left -= similar[i].weight
 		e.quantile = similar[i].by
+	}
+	for _, m := range similar {
+		low := m.by - e.quantile
+		e.loss += max(share*low, (share-1)*low) * m.weight / total
 	}
 	return e, true
 }

@@ -55,7 +55,7 @@ func queues(slots, erlangs float64) float64 {
 	for l := 1.0; l <= 400; l++ {
 		term := poissonTail(l*erlangs, math.Floor(l*slots+1e-9)+1) / l
 		sum += term
-		if term < 1e-4*sum || term < 1e-9 {
+		if term < 1e-3*sum || term < 1e-9 {
 			break
 		}
 	}

@@ -45,7 +45,7 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 		return reckoned{}, err
 	}
 	ready := readyPods(o.Pods)
-	capacity, err := o.Demand.capacity(ready, p.overloaded(o.Demand, ready))
+	capacity, err := o.Demand.capacity(ready, overloaded(o.Demand, rates[len(rates)-1]))
 	if err != nil {
 		return reckoned{}, err
 	}
@@ -93,13 +93,22 @@ func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
 		r.Saturated = true
 		r.StaffFor = max(r.StaffFor, 2*r.Load)
 	}
-	if d.Waiting > p.usualQueue(can, r.station.service()) {
-		r.Backlog = d.Waiting + max(0, r.Load-can)*r.StartTime.Seconds()
-		if limit := p.QueueTimeout.Seconds() * can; limit > 0 {
-			r.Backlog = min(r.Backlog, max(limit, d.Waiting)) // who waits longer has given up by then
-		}
+	if r.Backlog = p.backlog(d.Waiting, r, can); r.Backlog > 0 {
 		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
 	}
+}
+
+// backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered. A
+// clump that is gone by then needs no replica.
+func (p SLO) backlog(waiting float64, r *reckoned, can float64) float64 {
+	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
+		return 0 // so many are answered within the SLO
+	}
+	backlog := max(0, waiting+(r.Load-can)*r.StartTime.Seconds())
+	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
+		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
+	}
+	return backlog
 }
 
 // burst is the load that a jump of the last step lets expect, 0 where the load often jumps as far or chance may have made it: independent
@@ -163,24 +172,21 @@ const (
 	mostClumping  = 4   // how far Hayward's approximation is trusted
 )
 
-// usualQueue is how many requests may wait while all is well: half of what would be answered within the SLO.
-func (p SLO) usualQueue(can, service float64) float64 {
-	return can * max(0, p.Latency.Seconds()-service) / 2
-}
-
-// overloaded tells whether replicas have more than enough to do, so that what they answer is what they can.
-func (p SLO) overloaded(d Demand, ready int) bool {
-	return d.Waiting > p.usualQueue(float64(ready)*d.Capacity, 0)
-}
+// overloaded tells whether replicas had more than enough to do all through the last step, so that what they answered is what they can:
+// more waits than came.
+func overloaded(d Demand, load float64) bool { return d.Waiting > load*d.Step.Seconds() }
 
 // replicas are what the load to staff for needs. The last one goes only where zero is the autoscaler's own to use, and nobody has asked
 // for long.
 func (p SLO) replicas(r reckoned) int {
-	if p.Min == 0 && r.StaffFor == 0 && r.course.idle(idleFor) {
+	if p.Min == 0 && r.StaffFor < noLoad && r.course.idle(idleFor) {
 		return 0
 	}
 	return max(r.station.staff(r.StaffFor, p.Tuning.Risk, p.Max), p.Min)
 }
+
+// noLoad is less than any load: sums and differences leave dust.
+const noLoad = 1e-6
 
 // idleFor is how long nobody must have asked before the last replica goes.
 const idleFor = 5 * time.Minute
@@ -190,7 +196,7 @@ func (p SLO) staffAgain(r reckoned) int {
 	step := r.course.step
 	steps := max(r.steps, int(p.Tuning.Again/step))
 	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.share(r.Lead))
-	if f.upper() == 0 {
+	if f.upper() < noLoad {
 		return r.Replicas
 	}
 	return r.station.staff(f.upper(), p.Tuning.Risk, p.Max)

@@ -11,7 +11,7 @@ const (
 	cycle        = 30 * time.Minute
 	cycles       = 14               // seven hours: a burst that comes every three hours is seen twice
 	cycleSlack   = 10 * time.Second // by which a burst may be early or late
-	cycleAhead   = 20 * time.Second // so many steps more are looked at, so that one scaling does for a burst that rises
+	cycleAhead   = time.Minute      // so much more is looked at once a burst begins, so that one scaling does for all its rise
 	notable      = 1.5              // growth that is less is left to the forecast and its margin
 	levelSteps   = 6                // over which the load before it is the mean of
 	seenBefore   = 2                // times that growth must have come
@@ -30,7 +30,12 @@ func recurring(rates []float64, d Demand, steps int) float64 {
 			break
 		}
 		before := meanOf(rates[i-slack-levelSteps+1 : i-slack+1])
-		growths.add(busiest(rates[i+steps-slack:min(i+steps+slack+ahead+1, len(rates))]), before, d.Step)
+		soon := rates[i+steps-slack : min(i+steps+slack+1, len(rates))]
+		after := busiest(soon)
+		if after > notable*before {
+			after = busiest(rates[i+steps-slack : min(i+steps+slack+ahead+1, len(rates))])
+		}
+		growths.add(after, before, d.Step)
 	}
 	growth := growths.second()
 	for _, far := range []struct {

@@ -38,8 +38,8 @@ type Tuning struct {
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0008, RiskKept: 0.008, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
-		Calm: time.Minute, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
+		Risk: 0.0006, RiskKept: 0.008, Missed: 6 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Calm: 90 * time.Second, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
 	}
 }
 
@@ -133,7 +133,7 @@ func (p SLO) shrink(d *Decision, r reckoned, past []Decision, o Observation, now
 		d.Reason += fmt.Sprintf("; %d wanted, but more may be needed again within %s", d.Recommended, short(p.Tuning.Again))
 		return
 	}
-	d.To = stabilize(enough, d.From, past, now, 0, p.Tuning.Settle)
+	d.To = min(settled(enough, past, now.Add(-p.Tuning.Settle)), d.From)
 	if d.To > enough {
 		d.Reason += fmt.Sprintf("; %d wanted, down only when that has held for %s", enough, short(p.Tuning.Settle))
 	}
@@ -146,15 +146,28 @@ func (p SLO) shrink(d *Decision, r reckoned, past []Decision, o Observation, now
 	}
 }
 
-// grewSince tells whether replicas were added since a time.
+// settled is the most that was wanted since a time; what was only expected, and has not come, does not count.
+func settled(enough int, past []Decision, since time.Time) int {
+	for i := len(past) - 1; i >= 0 && past[i].At.After(since); i-- {
+		if !past[i].expected() {
+			enough = max(enough, past[i].Recommended)
+		}
+	}
+	return enough
+}
+
+// grewSince tells whether replicas were added since a time, other than for what was only expected.
 func grewSince(past []Decision, since time.Time) bool {
 	for i := len(past) - 1; i >= 0 && past[i].At.After(since); i-- {
-		if past[i].Applied && past[i].To > past[i].From {
+		if past[i].Applied && past[i].To > past[i].From && !past[i].expected() {
 			return true
 		}
 	}
 	return false
 }
+
+// expected tells whether a decision was for a load that had come at this time before, and had not come yet.
+func (d Decision) expected() bool { return d.Reckoning != nil && d.Reckoning.Recurring > 0 }
 
 // patient is how many times the usual start a pod may take before it counts as stuck.
 const patient = 3

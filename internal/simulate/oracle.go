@@ -49,8 +49,10 @@ func Foresee(c Cluster, t Trace) (Oracle, error) {
 // foresight finds second by second the fewest slots with which nothing is late.
 type foresight struct {
 	run   *run
-	saved line
-	tries line
+	saved line // what the second begins with
+	tries line // what the last try ends with
+	best  line // what the best one ends with
+	after rand.PCG
 }
 
 // need passes a second with the fewest replicas that will do, and says how many. From the second before, only what is still being
@@ -71,16 +73,21 @@ func (f *foresight) need(instants []float64) int {
 		guess++
 		ok = f.holds(instants, guess, source)
 	}
-	for ok && guess > least {
-		if !f.holds(instants, guess-1, source) {
-			f.holds(instants, guess, source)
-			break
-		}
+	f.accept()
+	for ok && guess > least && f.holds(instants, guess-1, source) {
 		guess--
+		f.accept()
 	}
-	r.slots, f.tries = f.tries, r.slots
+	r.slots, f.best = f.best, r.slots
+	*r.service.source = f.after
 	r.desired, r.now = guess, end
 	return guess
+}
+
+// accept takes what was tried last as the best so far.
+func (f *foresight) accept() {
+	f.tries, f.best = f.best, f.tries
+	f.after = *f.run.service.source
 }
 
 // holds tells whether so many replicas answer all in time, in f.tries. It gives a request to the slot that is free first.

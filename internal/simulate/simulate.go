@@ -102,11 +102,11 @@ func Run(c Cluster, t Trace, a Autoscaler) (Result, error) {
 		if !ok {
 			break
 		}
-		if second%every == 0 {
-			r.scale(a.Replicas(&r.view))
-		}
 		if second == c.Judged {
 			r.tally.forget()
+		}
+		if second%every == 0 {
+			r.scale(a.Replicas(&r.view))
 		}
 		r.pass(bin)
 	}
