@@ -74,6 +74,12 @@ accuracy: setup build ## top-1, confusion and calibration of each precision: DAT
 bench: setup build ## the model server beside its peers (Python 3.11; the first run fetches gigabytes): IMAGES=folder
 	go -C internal/bench run ./modelserver $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
+TRACES ?= ../shared/data/traces
+.PHONY: bench-autoscaler
+bench-autoscaler: ## policy slo beside the Kubernetes HPA and Knative's autoscaler, by their own code: TRACES=folder, QUICK=1 for one start time only
+	go -C internal/bench/autoscaler test -count=1 -timeout 0 -v -run TestFigures . -traces $(abspath $(TRACES)) \
+		-results $(CURDIR)/internal/bench/autoscaler/RESULTS.md $(if $(QUICK),-quick)
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
@@ -81,6 +87,7 @@ lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	$(STATICCHECK) ./...
 	cd internal/e2e && go vet ./... && $(STATICCHECK) ./...
 	cd internal/bench && go vet ./... && $(STATICCHECK) ./...
+	cd internal/bench/autoscaler && go vet ./... && $(STATICCHECK) ./...
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code

@@ -2,24 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"resnet-autoscaling/internal/command"
-	"resnet-autoscaling/internal/prom"
-	"resnet-autoscaling/internal/report"
 	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/simulate"
 )
@@ -115,68 +106,6 @@ type outcome struct {
 	recommend bool
 }
 
-// traces are read from files, or from Prometheus.
-func (s *simulation) traces(ctx context.Context) ([]simulate.Trace, error) {
-	if s.FromPrometheus > 0 {
-		t, err := s.fromPrometheus(ctx)
-		return []simulate.Trace{t}, err
-	}
-	var all []simulate.Trace
-	for _, text := range s.Trace {
-		t, err := readTrace(text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-// readTrace reads FILE or FILE*SCALE.
-func readTrace(text string) (simulate.Trace, error) {
-	name, factor := text, 1.0
-	if before, after, ok := cutLast(text, "*"); ok {
-		var err error
-		if factor, err = strconv.ParseFloat(after, 64); err != nil || !(factor > 0) || factor > 1e6 {
-			return simulate.Trace{}, &command.Misuse{Flag: "--trace", Value: text, Rule: "the scale after * must be a number above 0"}
-		}
-		name = before
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return simulate.Trace{}, fmt.Errorf("--trace: %w", err)
-	}
-	defer f.Close()
-	t, err := simulate.ReadTrace(strings.TrimSuffix(filepath.Base(name), ".csv"), f)
-	if err != nil {
-		return simulate.Trace{}, fmt.Errorf("--trace: %w", err)
-	}
-	return t.Scaled(factor), nil
-}
-
-func cutLast(text, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(text, sep); i >= 0 {
-		return text[:i], text[i+len(sep):], true
-	}
-	return text, "", false
-}
-
-// arrivalsQuery is the load as dispatchers count it, or where there is none, as replicas answered it.
-const arrivalsQuery = `sum(rate(dispatcher_arrivals_total[1m])) or sum(rate(inference_requests_total[1m]))`
-
-func (s *simulation) fromPrometheus(ctx context.Context) (simulate.Trace, error) {
-	base, err := url.Parse(s.PrometheusURL)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return simulate.Trace{}, &command.Misuse{Flag: "--prometheus-url", Value: s.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
-	}
-	const step = 15 * time.Second
-	rates, err := prom.New(base, &http.Client{}, 30*time.Second).Range(ctx, arrivalsQuery, s.FromPrometheus, step)
-	if err != nil {
-		return simulate.Trace{}, fmt.Errorf("--from-prometheus: %w", err)
-	}
-	return simulate.FromRates("Prometheus "+s.FromPrometheus.String(), rates, int(step/time.Second)), nil
-}
-
 // cluster is what the flags say of it.
 func (s *simulation) cluster(t simulate.Trace) simulate.Cluster {
 	c := simulate.Default()
@@ -227,124 +156,4 @@ func (s *simulation) policy(name string, c simulate.Cluster, least int, down tim
 		UpSteps:   []scaling.Step{{Percent: 100, Period: 15 * time.Second}, {Pods: 4, Period: 15 * time.Second}},
 		DownSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}},
 	}
-}
-
-// allowed is the share of requests that a p99 lets be late.
-const allowed = 0.01
-
-// search tries settings of each policy, and keeps the cheapest that keeps the SLO; where none does, the one with fewest violations.
-func (s *simulation) search(c simulate.Cluster, run func(name, flags string, p scaling.Policy) (outcome, error)) ([]outcome, error) {
-	var best *outcome
-	for _, name := range s.Policy {
-		for least := max(1, s.MinReplicas); least <= min(s.MaxReplicas, 16); least *= 2 {
-			for _, down := range downWindows[name] {
-				flags := fmt.Sprintf("--policy %s --min-replicas %d --max-replicas %d", name, least, s.MaxReplicas)
-				if name == "slo" {
-					flags += fmt.Sprintf(" --slo-latency %v", s.SLOLatency)
-				} else {
-					flags += fmt.Sprintf(" --down-window %v", down)
-				}
-				o, err := run(name, flags, s.policy(name, c, least, down))
-				if err != nil {
-					return nil, err
-				}
-				if best == nil || better(o, *best) {
-					best = &o
-				}
-			}
-		}
-	}
-	best.recommend = true
-	return []outcome{*best}, nil
-}
-
-// downWindows are the settings that are searched beside the fewest replicas.
-var downWindows = map[string][]time.Duration{"slo": {0}, "target": {time.Minute, 2 * time.Minute, 5 * time.Minute}}
-
-func better(a, b outcome) bool {
-	keeps, kept := a.Violations() <= allowed, b.Violations() <= allowed
-	if keeps != kept {
-		return keeps
-	}
-	if !keeps {
-		return a.Violations() < b.Violations()
-	}
-	return a.ReplicaSeconds < b.ReplicaSeconds
-}
-
-// line is an outcome as --json shows it.
-type line struct {
-	Trace                string  `json:"trace"`
-	Policy               string  `json:"policy"`
-	Violations           float64 `json:"violations"`
-	ReplicaSeconds       float64 `json:"replica_seconds"`
-	Scalings             int     `json:"scalings"`
-	Reversals            int     `json:"reversals"`
-	OracleReplicaSeconds float64 `json:"oracle_replica_seconds"`
-}
-
-func printJSON(out io.Writer, outcomes []outcome) error {
-	lines := []line{}
-	for _, o := range outcomes {
-		lines = append(lines, line{
-			Trace: o.Trace, Policy: o.policy, Violations: o.Violations(), ReplicaSeconds: o.ReplicaSeconds,
-			Scalings: o.Scalings, Reversals: o.Reversals, OracleReplicaSeconds: o.oracle.Instant,
-		})
-	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(lines)
-}
-
-// print prints a table for each trace.
-func (s *simulation) print(out io.Writer, outcomes []outcome) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	trace := ""
-	for _, o := range outcomes {
-		if o.Trace != trace {
-			trace = o.Trace
-			hours := float64(o.Seconds) / 3600
-			fmt.Fprintf(w, "%s: %.3g h, %d requests; a replica answers %.3g rps, pods start in %v\n", trace, hours, o.Offered, o.capacity, s.StartTime)
-			fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t")
-			fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding)
-			fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant)
-		}
-		if o.recommend {
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
-			o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, o := range outcomes {
-		if !o.recommend {
-			continue
-		}
-		verdict := "keeps the SLO"
-		if o.Violations() > allowed {
-			verdict = "comes nearest to the SLO; no setting keeps it"
-		}
-		if _, err := fmt.Fprintf(out, "%s: %s\n  %s: %.3f %% late, %.0f replica-seconds\n", o.Trace, o.flags, verdict, 100*o.Violations(), o.ReplicaSeconds); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *simulation) plot(outcomes []outcome) error {
-	page := report.Replay{Command: strings.Join(os.Args, " ")}
-	for _, o := range outcomes {
-		page.Runs = append(page.Runs, report.ReplayRun{
-			Trace: o.Trace, Policy: o.policy, Flags: o.flags, Capacity: o.capacity, Violations: o.Violations(),
-			ReplicaSeconds: o.ReplicaSeconds, Oracle: o.oracle.Instant, Scalings: o.Scalings, Reversals: o.Reversals,
-			Offered: o.Series.Offered, Bad: o.Series.Bad, Desired: o.Series.Desired, Ready: o.Series.Ready,
-		})
-	}
-	f, err := os.Create(s.HTML)
-	if err != nil {
-		return err
-	}
-	return errors.Join(report.WriteReplay(f, page), f.Close())
 }

@@ -2,6 +2,8 @@ package autoscaler
 
 import (
 	"context"
+	"io"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,8 +11,16 @@ import (
 	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/simulate"
 
+	"k8s.io/klog/v2"
 	"knative.dev/serving/pkg/apis/autoscaling"
 )
+
+// The controller logs each informer it makes.
+func TestMain(m *testing.M) {
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
+	os.Exit(m.Run())
+}
 
 // contender is one point: an autoscaler at one setting. Each run needs a new one.
 type contender struct {
