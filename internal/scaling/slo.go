@@ -38,7 +38,7 @@ type Tuning struct {
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0006, RiskKept: 0.008, Missed: 6 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Risk: 0.0006, RiskKept: 0.008, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
 		Calm: 90 * time.Second, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
 	}
 }

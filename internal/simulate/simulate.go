@@ -37,13 +37,13 @@ func Default() Cluster {
 }
 
 // For is the cluster with what depends on the trace, where it is not given: the capacity with which its busiest minute needs 16
-// replicas, and at the start as many replicas as its first minute needs.
+// replicas, and at the start as many replicas as its first minute keeps at 70 %: nobody's decision yet, so nobody is to suffer from it.
 func (c Cluster) For(t Trace) Cluster {
 	if c.Capacity == 0 {
 		c.Capacity = t.BusiestMinute() / 16
 	}
 	if c.Replicas == 0 && c.Capacity > 0 {
-		c.Replicas = min(int(t.firstMinute()/c.Capacity)+1, c.MaxReplicas)
+		c.Replicas = min(int(t.firstMinute()/(0.7*c.Capacity))+1, c.MaxReplicas)
 	}
 	return c
 }
