@@ -126,14 +126,14 @@ func (c course) foresee(steps, memory int, share float64) forecast {
 		}
 		least = e.loss
 		unit := 1 / c.step.Seconds()
-		margin := max(0, e.quantile) * max(rate, unit)
+		margin := max(0, e.quantile)
 		chance := 1.28 * math.Sqrt(rate*unit*c.clumping)
 		best = forecast{rate: rate, margin: math.Sqrt(max(0, margin*margin-chance*chance)), way: w.name}
 	}
 	return best
 }
 
-// errs are errors of forecasts as shares of them.
+// errs are errors of forecasts, in requests per second.
 type errs struct{ quantile, loss float64 }
 
 // samples is how many past forecasts are tried.
@@ -142,13 +142,16 @@ const samples = 120
 // miss is one forecast's error, and how many requests it concerned.
 type miss struct{ by, weight float64 }
 
-// errs tries a way on the steps of late.
+// errs tries a way on the steps of late: its errors with loads like the one forecast now, in proportion; where there were too few, all of
+// its errors as they were.
 func (c course) errs(w way, rate float64, steps, memory int, share float64) (errs, bool) {
-	unit := 1 / c.step.Seconds()
 	var room [samples]miss
-	similar := c.misses(room[:0], w, steps, memory, rate/2, 2*rate+unit)
+	unit := 1 / c.step.Seconds()
+	level := max(meanOf(c.rates[max(0, len(c.rates)-levelSteps):]), unit)
+	scale := max(rate, unit) / level
+	similar := c.misses(room[:0], w, steps, memory, rate, level)
 	if len(similar) < 2*fewErrors {
-		similar = c.misses(room[:0], w, steps, memory, 0, math.Inf(1))
+		similar, scale = c.misses(room[:0], w, steps, memory, rate, 0), 1
 	}
 	if len(similar) < fewErrors {
 		return errs{}, false
@@ -167,11 +170,13 @@ func (c course) errs(w way, rate float64, steps, memory int, share float64) (err
 		low := m.by - e.quantile
 		e.loss += max(share*low, (share-1)*low) * m.weight / total
 	}
+	e.quantile *= scale
 	return e, true
 }
 
-// misses are the errors of forecasts that lay between two rates.
-func (c course) misses(list []miss, w way, steps, memory int, low, high float64) []miss {
+// misses are the errors of forecasts: of those from half to twice a rate, as if the load had been at a level, so that errors of different
+// ways compare; or without a level, of all as they were.
+func (c course) misses(list []miss, w way, steps, memory int, rate, level float64) []miss {
 	unit := 1 / c.step.Seconds()
 	stride := max(1, memory/samples)
 	for k := range samples {
@@ -183,11 +188,15 @@ func (c course) misses(list []miss, w way, steps, memory int, low, high float64)
 		if !ok {
 			break
 		}
-		if f < low || f > high {
-			continue
-		}
 		came := c.rates[i+steps]
-		list = append(list, miss{by: (came - f) / max(f, unit), weight: came + unit})
+		by := came - f
+		if level > 0 {
+			if f < rate/2 || f > 2*rate+unit {
+				continue
+			}
+			by *= level / max(f, unit)
+		}
+		list = append(list, miss{by: by, weight: came + unit})
 	}
 	return list
 }

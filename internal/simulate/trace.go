@@ -128,6 +128,9 @@ func (t Trace) BusiestMinute() float64 {
 	return busiest
 }
 
+// Requests is how many there are.
+func (t Trace) Requests() float64 { return mean(t.Rates) * float64(len(t.Rates)) }
+
 func (t Trace) firstMinute() float64 { return mean(t.Rates[:min(60, len(t.Rates))]) }
 
 func mean(values []float64) float64 {

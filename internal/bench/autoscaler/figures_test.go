@@ -19,10 +19,10 @@ import (
 var (
 	tracesDir = flag.String("traces", "", "folder of traces; without it, nothing is measured")
 	results   = flag.String("results", "", "file to write the results to")
-	quick     = flag.Bool("quick", false, "only the traces as they are, with pods that start in 10 s")
+	quick     = flag.Bool("quick", false, "only the traces as they are, and pods that start in 10 s")
 )
 
-// case is one trace in one cluster.
+// scenario is one trace in one cluster.
 type scenario struct {
 	file   string
 	scale  float64
@@ -41,29 +41,45 @@ func (s scenario) String() string {
 	return fmt.Sprintf("%s, pods start in %v", text, s.start)
 }
 
-// scenarios are the traces of the folder as they are, then with other start times, ten times as high, and with bursts.
-func scenarios(dir string) ([]scenario, error) {
+// scenarios are the traces of the folder as they are, and those that are not too long also with other start times, with bursts and ten
+// times as high.
+func scenarios(t *testing.T, dir string) []scenario {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no traces in %s: %w", dir, err)
+		t.Fatalf("no traces in %q: %v", dir, err)
 	}
-	var all []scenario
-	for _, start := range []time.Duration{10 * time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute} {
-		for _, f := range files {
-			all = append(all, scenario{file: filepath.Base(f), scale: usualScale(f), start: start})
-		}
-		if *quick {
-			return all, nil
-		}
-	}
+	var usual, others []scenario
 	for _, f := range files {
-		all = append(all, scenario{file: filepath.Base(f), scale: usualScale(f), start: 10 * time.Second, bursts: true})
-		if !strings.Contains(f, "worldcup") { // at ten times its rate a run follows 750 million requests
-			all = append(all, scenario{file: filepath.Base(f), scale: 10 * usualScale(f), start: 10 * time.Second})
+		s := scenario{file: filepath.Base(f), scale: usualScale(f), start: 10 * time.Second}
+		usual = append(usual, s)
+		trace := s.read(t)
+		if len(trace.Rates) > longest {
+			continue
+		}
+		for _, start := range []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute} {
+			other := s
+			other.start = start
+			others = append(others, other)
+		}
+		burst, high := s, s
+		burst.bursts, high.scale = true, 10*s.scale
+		others = append(others, burst)
+		if 10*trace.Requests() < most {
+			others = append(others, high)
 		}
 	}
-	return all, nil
+	if *quick {
+		return usual
+	}
+	return append(usual, others...)
 }
+
+// A run for each of the peers' points follows every request.
+const (
+	longest = 2 * 24 * 3600 // seconds
+	most    = 100_000_000   // requests
+)
 
 // usualScale brings a trace that is too thin for a cluster to a rate that needs one.
 func usualScale(file string) float64 {
@@ -106,37 +122,45 @@ func TestFigures(t *testing.T) {
 	if *tracesDir == "" {
 		t.Skip("no -traces: make bench-autoscaler TRACES=folder")
 	}
-	all, err := scenarios(*tracesDir)
+	all := scenarios(t, *tracesDir)
+	rows := make([]comparison, len(all))
+	t.Run("scenarios", func(t *testing.T) {
+		for i, s := range all {
+			t.Run(s.String(), func(t *testing.T) {
+				t.Parallel()
+				rows[i] = s.measure(t).compare()
+				fmt.Println(rows[i].line())
+			})
+		}
+	})
+	var tables bytes.Buffer
+	for _, row := range rows {
+		row.write(&tables)
+	}
+	fmt.Print(summary(rows))
+	if *results != "" && !t.Failed() {
+		if err := os.WriteFile(*results, []byte(heading()+summary(rows)+tables.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// measure runs ours and every point of the peers.
+func (s scenario) measure(t *testing.T) measured {
+	trace := s.read(t)
+	c := simulate.Default()
+	c.StartTime = s.start
+	c = c.For(trace)
+	c.Judged = learn(trace)
+	oracle, err := simulate.Foresee(c, trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	var rows []comparison
-	for _, s := range all {
-		trace := s.read(t)
-		c := simulate.Default()
-		c.StartTime = s.start
-		c = c.For(trace)
-		c.Judged = learn(trace)
-		oracle, err := simulate.Foresee(c, trace)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := measured{scenario: s, oracle: oracle, ours: simulated(t, c, trace, ours(c))}
-		for _, who := range peers() {
-			m.peers = append(m.peers, point{contender: who, Result: simulated(t, c, trace, who)})
-		}
-		rows = append(rows, m.compare())
-		m.write(&out)
-		fmt.Println(m.compare().line())
+	m := measured{scenario: s, oracle: oracle, ours: simulated(t, c, trace, ours(c))}
+	for _, who := range peers() {
+		m.peers = append(m.peers, point{contender: who, Result: simulated(t, c, trace, who)})
 	}
-	report := heading() + summary(rows) + out.String()
-	fmt.Print(summary(rows))
-	if *results != "" {
-		if err := os.WriteFile(*results, []byte(report), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return m
 }
 
 type point struct {
