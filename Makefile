@@ -95,6 +95,12 @@ soak-model: setup build ## half an hour of all that clients send, good and bad, 
 bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends
 	go -C internal/bench run ./loadtest
 
+TRACES ?= ../shared/data/traces
+.PHONY: bench-autoscaler
+bench-autoscaler: ## policy slo beside the Kubernetes HPA and Knative's autoscaler, by their own code: TRACES=folder, QUICK=1 for one start time only
+	go -C internal/bench/autoscaler test -count=1 -timeout 0 -v -run TestFigures . -traces $(abspath $(TRACES)) \
+		-results $(CURDIR)/internal/bench/autoscaler/RESULTS.md $(if $(QUICK),-quick)
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
@@ -102,6 +108,7 @@ lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	$(STATICCHECK) ./...
 	cd internal/e2e && go vet ./... && $(STATICCHECK) ./...
 	cd internal/bench && go vet ./... && $(STATICCHECK) ./...
+	cd internal/bench/autoscaler && go vet ./... && $(STATICCHECK) ./...
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code

@@ -29,7 +29,9 @@ var about = command.About{
 On a laptop it uses the current kubectl context, and reaches Prometheus through the API server; --dry-run --once shows what it would
 do and changes nothing. It never acts on what it does not know: without data it holds, says so and counts it.
 
-Each decision is a line, a Kubernetes Event, an entry of GET /decisions and a metric; /healthz and /readyz are for probes.`,
+Each decision is a line, a Kubernetes Event, an entry of GET /decisions and a metric; /healthz and /readyz are for probes.
+
+  autoscaler simulate --help   replays a load of the past against policies, on paper`,
 }
 
 type flags struct {
@@ -63,7 +65,12 @@ type flags struct {
 	Output        string          `short:"o" default:"text" enum:"text,json" help:"How decisions are printed: text or json, one a line."`
 }
 
-func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "simulate" {
+		os.Exit(command.Run(aboutSimulate, &simulation{}, os.Args[2:], os.Stdout, os.Stderr))
+	}
+	os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // Validate checks what only flags together can get wrong.
 func (f *flags) Validate() error {

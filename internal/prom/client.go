@@ -26,7 +26,7 @@ type Client struct {
 
 // New is a client for the Prometheus at base. timeout bounds each query, on both sides.
 func New(base *url.URL, client *http.Client, timeout time.Duration) *Client {
-	return &Client{endpoint: base.JoinPath("api/v1/query"), http: client, timeout: timeout}
+	return &Client{endpoint: base.JoinPath("api/v1"), http: client, timeout: timeout}
 }
 
 // answer is what /api/v1/query says, as in https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries.
@@ -91,8 +91,13 @@ func (c *Client) vector(ctx context.Context, query string) ([]series, error) {
 }
 
 func (c *Client) ask(ctx context.Context, query string) (answer, error) {
-	u := *c.endpoint
-	u.RawQuery = url.Values{"query": {query}, "timeout": {c.timeout.String()}}.Encode()
+	return c.get(ctx, "query", url.Values{"query": {query}, "timeout": {c.timeout.String()}})
+}
+
+// get asks one of the API's ways.
+func (c *Client) get(ctx context.Context, way string, parameters url.Values) (answer, error) {
+	u := c.endpoint.JoinPath(way)
+	u.RawQuery = parameters.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return answer{}, err
@@ -101,7 +106,7 @@ func (c *Client) ask(ctx context.Context, query string) (answer, error) {
 	if err != nil {
 		var e *url.Error
 		if errors.As(err, &e) { // it would repeat the query, encoded
-			err = fmt.Errorf("%s: %w", c.endpoint.Redacted(), e.Err)
+			err = fmt.Errorf("%s: %w", c.endpoint.JoinPath(way).Redacted(), e.Err)
 		}
 		return answer{}, err
 	}

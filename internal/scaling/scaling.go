@@ -66,6 +66,7 @@ type Observation struct {
 	Pods       []Pod
 	Signals    []Signal
 	Offered    Offered
+	Demand     Demand // what policy slo looks at
 }
 
 // Hold says why a policy does not act although load might ask for it.
@@ -82,10 +83,11 @@ const (
 	HoldRollout    Hold = "rollout"     // never down
 	HoldPaused     Hold = "paused"      // a person scaled to zero
 	HoldOtherOwner Hold = "other-autoscaler"
+	HoldFull       Hold = "cluster-full" // pods that were asked for do not get ready: more of them would not either
 )
 
 // Holds are all the reasons there are.
-var Holds = []Hold{HoldNoData, HoldStale, HoldInvalid, HoldFailed, HoldPartial, HoldRollout, HoldPaused, HoldOtherOwner}
+var Holds = []Hold{HoldNoData, HoldStale, HoldInvalid, HoldFailed, HoldPartial, HoldRollout, HoldPaused, HoldOtherOwner, HoldFull}
 
 // Decision is one tick's answer.
 type Decision struct {
@@ -96,6 +98,8 @@ type Decision struct {
 	Hold        Hold      `json:"hold,omitempty"`
 	Reason      string    `json:"reason"`
 	Applied     bool      `json:"applied"` // whether the cluster took it
+	// Reckoning is how policy slo came to it; nil for other policies, and where it had nothing to reckon with.
+	Reckoning *Reckoning `json:"reckoning,omitempty"`
 }
 
 // Changed tells whether the decision is to scale.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"resnet-autoscaling/internal/report"
+)
+
+// line is an outcome as --json shows it.
+type line struct {
+	Trace                string  `json:"trace"`
+	Policy               string  `json:"policy"`
+	Violations           float64 `json:"violations"`
+	ReplicaSeconds       float64 `json:"replica_seconds"`
+	Scalings             int     `json:"scalings"`
+	Reversals            int     `json:"reversals"`
+	OracleReplicaSeconds float64 `json:"oracle_replica_seconds"`
+}
+
+func printJSON(out io.Writer, outcomes []outcome) error {
+	lines := []line{}
+	for _, o := range outcomes {
+		lines = append(lines, line{
+			Trace: o.Trace, Policy: o.policy, Violations: o.Violations(), ReplicaSeconds: o.ReplicaSeconds,
+			Scalings: o.Scalings, Reversals: o.Reversals, OracleReplicaSeconds: o.oracle.Instant,
+		})
+	}
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(lines)
+}
+
+// print prints a table for each trace.
+func (s *simulation) print(out io.Writer, outcomes []outcome) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	trace := ""
+	for _, o := range outcomes {
+		if o.Trace != trace {
+			trace = o.Trace
+			hours := float64(o.Seconds) / 3600
+			fmt.Fprintf(w, "%s: %.3g h, %d requests; a replica answers %.3g rps, pods start in %v\n", trace, hours, o.Offered, o.capacity, s.StartTime)
+			fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t")
+			fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding)
+			fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant)
+		}
+		if o.recommend {
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
+			o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		if !o.recommend {
+			continue
+		}
+		verdict := "keeps the SLO"
+		if o.Violations() > allowed {
+			verdict = "comes nearest to the SLO; no setting keeps it"
+		}
+		if _, err := fmt.Fprintf(out, "%s: %s\n  %s: %.3f %% late, %.0f replica-seconds\n", o.Trace, o.flags, verdict, 100*o.Violations(), o.ReplicaSeconds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *simulation) plot(outcomes []outcome) error {
+	page := report.Replay{Command: strings.Join(os.Args, " ")}
+	for _, o := range outcomes {
+		page.Runs = append(page.Runs, report.ReplayRun{
+			Trace: o.Trace, Policy: o.policy, Flags: o.flags, Capacity: o.capacity, Violations: o.Violations(),
+			ReplicaSeconds: o.ReplicaSeconds, Oracle: o.oracle.Instant, Scalings: o.Scalings, Reversals: o.Reversals,
+			Offered: o.Series.Offered, Bad: o.Series.Bad, Desired: o.Series.Desired, Ready: o.Series.Ready,
+		})
+	}
+	f, err := os.Create(s.HTML)
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.WriteReplay(f, page), f.Close())
+}

@@ -1,0 +1,73 @@
+package prom
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"time"
+
+	"resnet-autoscaling/internal/scaling"
+)
+
+// pointsAsked is how many points one range query asks for; Prometheus refuses more than 11,000.
+const pointsAsked = 10_000
+
+// Range is the values of a query that answers with one series, at each step of the time up to now, oldest first; not a number where
+// there was none. The error wraps what ByPod's does.
+func (c *Client) Range(ctx context.Context, query string, long, step time.Duration) ([]float64, error) {
+	now := time.Now().Truncate(step)
+	steps := int(long / step)
+	values := make([]float64, 0, steps)
+	for asked := 0; asked < steps; {
+		n := min(pointsAsked, steps-asked)
+		from := now.Add(-time.Duration(steps-asked-1) * step)
+		part, err := c.rangeOf(ctx, query, from, n, step)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, part...)
+		asked += n
+	}
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			return values, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s: in the last %v", scaling.ErrNoData, query, long)
+}
+
+// rangeOf is one query's answer: n values from a time on.
+func (c *Client) rangeOf(ctx context.Context, query string, from time.Time, n int, step time.Duration) ([]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	parameters := url.Values{
+		"query": {query}, "timeout": {c.timeout.String()}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
+		"start": {strconv.FormatInt(from.Unix(), 10)}, "end": {strconv.FormatInt(from.Add(time.Duration(n-1)*step).Unix(), 10)},
+	}
+	a, err := c.get(ctx, "query_range", parameters)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
+	}
+	var matrix []struct{ Values []point }
+	if err := json.Unmarshal(a.Data.Result, &matrix); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
+	}
+	if len(matrix) > 1 {
+		return nil, fmt.Errorf("%w: %s: %d series, not one", scaling.ErrInvalid, query, len(matrix))
+	}
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	for _, series := range matrix {
+		for _, p := range series.Values {
+			if i := int(p.at.Sub(from) / step); i >= 0 && i < n && possible(p.value) {
+				values[i] = p.value
+			}
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,230 @@
+package scaling
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Reckoning is how policy slo came to what it recommends: for explaining, and for graphs.
+type Reckoning struct {
+	Load      float64       `json:"load"`                // requests per second in the last step
+	Growth    float64       `json:"growth"`              // of it, per second
+	Blind     bool          `json:"blind,omitempty"`     // only what was answered is seen
+	Saturated bool          `json:"saturated,omitempty"` // blind, and the replicas answer all they can
+	Lead      time.Duration `json:"lead"`                // from the end of the last step until what is decided next can help
+	Forecast  float64       `json:"forecast"`            // of the load after the lead
+	Margin    float64       `json:"margin"`              // by how much the forecast may be too low
+	Way       string        `json:"way"`                 // by which the forecast was found
+	Burst     bool          `json:"burst,omitempty"`
+	Recurring float64       `json:"recurring,omitempty"` // load to expect because it came at this time before
+	Waiting   float64       `json:"waiting"`             // requests in the queue
+	Backlog   float64       `json:"backlog,omitempty"`   // of them, with those to come until replicas can help, what is too many
+	Capacity  float64       `json:"capacity"`            // requests per second of one replica
+	Service   time.Duration `json:"service"`             // that a request takes
+	Hopeless  bool          `json:"hopeless,omitempty"`  // the SLO is shorter than that
+	StartTime time.Duration `json:"start_time"`
+	StaffFor  float64       `json:"staff_for"` // requests per second
+	Replicas  int           `json:"replicas"`  // for them
+	AtMost    bool          `json:"at_most,omitempty"`
+}
+
+// reckoned is a reckoning with what it was made of.
+type reckoned struct {
+	Reckoning
+	station station
+	course  course
+	steps   int // to the end of the lead
+}
+
+// reckon finds the load to staff for: the forecast with its margin, or what a burst, the clock or blindness make of it; and on top what
+// drains a backlog.
+func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
+	rates, err := o.Demand.usable(recallMemory)
+	if err != nil {
+		return reckoned{}, err
+	}
+	ready := readyPods(o.Pods)
+	capacity, err := o.Demand.capacity(ready, overloaded(o.Demand, rates[len(rates)-1]))
+	if err != nil {
+		return reckoned{}, err
+	}
+	step := o.Demand.Step
+	r := reckoned{station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
+	r.course = newCourse(rates[max(0, len(rates)-p.remembered(step)):], o.Demand)
+	r.station.clumping = clumping(rates, step)
+	r.course.clumping = max(1, r.station.clumping)
+	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
+	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
+	r.Service, r.Hopeless = time.Duration(r.station.service()*float64(time.Second)), r.station.hopeless()
+	r.StartTime = usualStart(o.Demand.StartTime, o.Pods)
+	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
+	r.steps = max(1, int((r.Lead+step-1)/step))
+
+	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.share(r.Lead))
+	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
+	r.StaffFor = f.upper()
+	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
+	r.Replicas = p.replicas(r)
+	r.AtMost = r.Replicas == p.Max && r.station.late(p.Max, r.StaffFor) > p.Tuning.RiskKept
+	return r, nil
+}
+
+// share is of the requests, that the margin is to be enough for: a forecast that was too low is felt until replicas have come, so the
+// longer that takes, the rarer it may be.
+func (p SLO) share(lead time.Duration) float64 {
+	return 1 - min(p.Tuning.MostMissed, p.Tuning.Missed.Seconds()/max(lead.Seconds(), 1))
+}
+
+// remembered is how many steps the forecasts look at: the errors that count, and what the first of those looked back on.
+func (p SLO) remembered(step time.Duration) int {
+	return int((p.Tuning.Errors+p.Tuning.Again)/step) + 64
+}
+
+// surprises raise the load to staff for above the forecast.
+func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
+	if to := burst(rates, d.Step, p.Tuning.Alarm); to > r.StaffFor {
+		r.Burst, r.StaffFor = true, to
+	}
+	if to := recurring(rates, d, r.steps); to > r.StaffFor {
+		r.Recurring, r.StaffFor = to, to
+	}
+	if d.Served && r.Load >= 0.9*can && can > 0 {
+		r.Saturated = true
+		r.StaffFor = max(r.StaffFor, 2*r.Load)
+	}
+	if r.Backlog = p.backlog(d.Waiting, r, can); r.Backlog > 0 {
+		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
+	}
+}
+
+// backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered. A
+// clump that is gone by then needs no replica.
+func (p SLO) backlog(waiting float64, r *reckoned, can float64) float64 {
+	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
+		return 0 // so many are answered within the SLO
+	}
+	backlog := max(0, waiting+(r.Load-can)*r.StartTime.Seconds())
+	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
+		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
+	}
+	return backlog
+}
+
+// burst is the load that a jump of the last step lets expect, 0 where the load often jumps as far or chance may have made it: independent
+// requests spread by the root of their number. The jump came some time within the step, so on average half of it is seen, and as much
+// again is to come.
+func burst(rates []float64, step time.Duration, alarm float64) float64 {
+	last := len(rates) - 1
+	if last < 1 {
+		return 0
+	}
+	seconds := step.Seconds()
+	level, jump := jumpAt(rates, last)
+	chance := math.Sqrt(max(level*seconds, 1)) / seconds
+	if jump <= alarm*chance || jump <= alarm*usualJump(rates) {
+		return 0
+	}
+	return rates[last] + jump
+}
+
+// jumpAt is the level before a step, and by how much the step is above it.
+func jumpAt(rates []float64, i int) (level, jump float64) {
+	level = meanOf(rates[max(0, i-levelSteps):i])
+	return level, rates[i] - level
+}
+
+// usualJump is the standard deviation of a step around those beside it, by the median, which bursts do not move and trends do not touch.
+func usualJump(rates []float64) float64 {
+	var sizes [jumpSteps]float64
+	n := 0
+	for i := len(rates) - 2; i >= 1 && n < jumpSteps; i-- {
+		sizes[n] = math.Abs(rates[i] - (rates[i-1]+rates[i+1])/2)
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	slices.Sort(sizes[:n])
+	const ofMedian, ofNeighbours = 1.483, 1.225 // for the normal distribution, and for the mean of two being uncertain as well
+	return ofMedian / ofNeighbours * sizes[n/2]
+}
+
+// jumpSteps is how many steps of late tell how large jumps are: ten minutes of them.
+const jumpSteps = 120
+
+// clumping is the variance of the number of requests in a step by its mean, of late: 1 for independent ones, and where it could be by
+// chance.
+func clumping(rates []float64, step time.Duration) float64 {
+	level := meanOf(rates[max(0, len(rates)-jumpSteps):])
+	if level == 0 {
+		return 1
+	}
+	jump := usualJump(rates)
+	if z := jump * jump * step.Seconds() / level; z > surelyClumped {
+		return min(z, mostClumping)
+	}
+	return 1
+}
+
+const (
+	surelyClumped = 1.6 // what 120 independent steps exceed once in a thousand times
+	mostClumping  = 4   // how far Hayward's approximation is trusted
+)
+
+// overloaded tells whether replicas had more than enough to do all through the last step, so that what they answered is what they can:
+// more waits than came.
+func overloaded(d Demand, load float64) bool { return d.Waiting > load*d.Step.Seconds() }
+
+// replicas are what the load to staff for needs. The last one goes only where zero is the autoscaler's own to use, and nobody has asked
+// for long.
+func (p SLO) replicas(r reckoned) int {
+	if p.Min == 0 && r.StaffFor < noLoad && r.course.idle(idleFor) {
+		return 0
+	}
+	return max(r.station.staff(r.StaffFor, p.Tuning.Risk, p.Max), p.Min)
+}
+
+// noLoad is less than any load: sums and differences leave dust.
+const noLoad = 1e-6
+
+// idleFor is how long nobody must have asked before the last replica goes.
+const idleFor = 5 * time.Minute
+
+// staffAgain is the replicas for the load that may come before what is stopped now could be back.
+func (p SLO) staffAgain(r reckoned) int {
+	step := r.course.step
+	steps := max(r.steps, int(p.Tuning.Again/step))
+	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.share(r.Lead))
+	if f.upper() < noLoad {
+		return r.Replicas
+	}
+	return r.station.staff(f.upper(), p.Tuning.Risk, p.Max)
+}
+
+func readyPods(pods []Pod) int {
+	n := 0
+	for _, p := range pods {
+		if p.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+// Staffing is one line of the table that Explain shows.
+type Staffing struct {
+	Replicas int     `json:"replicas"`
+	Load     float64 `json:"load"` // share of their time that replicas are busy
+	Late     float64 `json:"late"` // share of requests that would be late by queueing
+}
+
+// Table is how well some numbers of replicas around the one recommended would do.
+func (r Reckoning) Table(latency time.Duration, slots int) []Staffing {
+	s := station{capacity: r.Capacity, slots: max(1, slots), latency: latency}
+	var rows []Staffing
+	for n := max(1, r.Replicas-3); n <= r.Replicas+2; n++ {
+		rows = append(rows, Staffing{Replicas: n, Load: r.StaffFor / (float64(n) * r.Capacity), Late: s.late(n, r.StaffFor)})
+	}
+	return rows
+}

@@ -1,0 +1,168 @@
+package simulate
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"resnet-autoscaling/internal/scaling"
+)
+
+// Live is one of our policies in its loop, as the service autoscaler runs it: it is asked at each interval, and sees what Prometheus
+// would tell by then.
+type Live struct {
+	policy scaling.Policy
+	past   []scaling.Decision
+	last   scaling.Decision
+
+	scraped int       // second of the newest scrape that was taken over
+	rates   []float64 // of arrivals, from scrape to scrape
+	minutes []float64
+	minute  float64 // requests of the minute that is not over
+	pods    []scaling.Pod
+	perPod  bool
+}
+
+// Interval is the time between two decisions.
+const Interval = 5 * time.Second
+
+const (
+	scrapeEvery   = 5 // seconds
+	scrapeAt      = 3 // seconds into each of those: when autoscaler and Prometheus tick is nobody's choice
+	requestWindow = 30
+	cpuEvery      = 10
+	cpuWindow     = 60
+	ratesKept     = 8 * 3600 / scrapeEvery
+	minutesKept   = 29 * 24 * 60
+)
+
+// NewLive puts a policy into its loop.
+func NewLive(policy scaling.Policy) *Live {
+	_, perPod := policy.(scaling.Target)
+	return &Live{policy: policy, scraped: scrapeAt, perPod: perPod}
+}
+
+// String names the policy.
+func (l *Live) String() string { return l.policy.String() }
+
+// Interval is the time between its decisions.
+func (l *Live) Interval() time.Duration { return Interval }
+
+// Decision is the last one.
+func (l *Live) Decision() scaling.Decision { return l.last }
+
+// Replicas asks the policy.
+func (l *Live) Replicas(v *View) int {
+	l.scrape(v)
+	o := scaling.Observation{Replicas: v.Desired(), Pods: l.list(v), Demand: l.demand(v)}
+	if l.perPod {
+		o.Offered, o.Signals = l.signals(v)
+	}
+	if l.past == nil {
+		l.past = []scaling.Decision{scaling.Start(o.Replicas, v.Now())}
+	}
+	l.last = l.policy.Decide(l.past, o, v.Now())
+	l.last.Applied = l.last.Changed()
+	l.remember(l.last)
+	return l.last.To
+}
+
+// remember keeps decisions for as long as the policy looks back.
+func (l *Live) remember(d scaling.Decision) {
+	l.past = append(l.past, d)
+	n := 0
+	for n < len(l.past)-1 && l.past[n].At.Before(d.At.Add(-l.policy.Memory())) {
+		n++
+	}
+	if n > len(l.past)/2 {
+		l.past = l.past[:copy(l.past, l.past[n:])]
+	}
+}
+
+// scrape takes over what Prometheus has scraped since.
+func (l *Live) scrape(v *View) {
+	for l.scraped+scrapeEvery <= v.Second() {
+		came := v.At(l.scraped+scrapeEvery).Arrivals - v.At(l.scraped).Arrivals
+		l.scraped += scrapeEvery
+		l.rates = latest(append(l.rates, came/scrapeEvery), ratesKept)
+		l.minute += came
+		if l.scraped%60 < scrapeEvery {
+			l.minutes = latest(append(l.minutes, l.minute/60), minutesKept)
+			l.minute = 0
+		}
+	}
+}
+
+// latest drops what is older, now and then.
+func latest(values []float64, kept int) []float64 {
+	if len(values) < 2*kept {
+		return values
+	}
+	return values[:copy(values, values[len(values)-kept:])]
+}
+
+func (l *Live) demand(v *View) scaling.Demand {
+	d := scaling.Demand{
+		Rates: l.rates[max(0, len(l.rates)-ratesKept):], Step: scrapeEvery * time.Second, At: instant(float64(l.scraped)),
+		Capacity: v.c.Capacity, Slots: v.c.Slots, Waiting: float64(v.At(min(l.scraped, v.Second())).Waiting),
+		Season: scaling.Season{Minutes: l.minutes[max(0, len(l.minutes)-minutesKept):], At: instant(float64(l.scraped / 60 * 60))},
+	}
+	if len(l.rates) == 0 {
+		d.Err = scaling.ErrNoData
+		return d
+	}
+	d.Answering = (v.At(l.scraped).Answered - v.At(l.scraped-scrapeEvery).Answered) / scrapeEvery
+	return d
+}
+
+func (l *Live) list(v *View) []scaling.Pod {
+	l.pods = l.pods[:0]
+	for _, p := range v.Pods() {
+		pod := scaling.Pod{Ready: p.Ready, Since: instant(p.Since), Started: instant(p.Started)}
+		if l.perPod {
+			pod.Name = "resnet-inference-" + strconv.Itoa(p.Name)
+		}
+		l.pods = append(l.pods, pod)
+	}
+	return l.pods
+}
+
+func instant(second float64) time.Time {
+	return Epoch.Add(time.Duration(math.Round(second * float64(time.Second))))
+}
+
+// targetShare is the share of its capacity at which policy target keeps a replica's requests, and of its request its CPU.
+const targetShare = 0.7
+
+// signals are what policy target looks at. Replicas are alike and the dispatcher is fair, so a replica had the share of the work that it
+// was ready for.
+func (l *Live) signals(v *View) (scaling.Offered, []scaling.Signal) {
+	newest := min(l.scraped, v.Second())
+	requests := scaling.Signal{Name: "requests", Target: targetShare * v.c.Capacity, Window: requestWindow * time.Second}
+	requests.Samples, requests.Err = l.samples(v, newest, requestWindow, func(t Totals) float64 { return t.Answered })
+	cpu := scaling.Signal{Name: "cpu", CPU: true, Target: targetShare, Window: cpuWindow * time.Second}
+	cpu.Samples, cpu.Err = l.samples(v, newest/cpuEvery*cpuEvery, cpuWindow, func(t Totals) float64 { return t.Busy / float64(v.c.Slots) })
+	window := min(requestWindow, newest)
+	if window < scrapeEvery {
+		return scaling.Offered{Err: scaling.ErrNoData}, []scaling.Signal{requests, cpu}
+	}
+	offered := (v.At(newest).Arrivals - v.At(newest-window).Arrivals) / float64(window)
+	return scaling.Offered{Rate: offered}, []scaling.Signal{requests, cpu}
+}
+
+// samples are a counter's rates by pod over a window that ended at a second, of pods that were scraped twice in it.
+func (l *Live) samples(v *View, end, window int, of func(Totals) float64) (map[string]scaling.Sample, error) {
+	from := max(0, end-window)
+	if end-from < scrapeEvery {
+		return nil, scaling.ErrNoData
+	}
+	ready := v.At(end).Ready - v.At(from).Ready
+	did := of(v.At(end)) - of(v.At(from))
+	samples := make(map[string]scaling.Sample, len(v.pods))
+	for i, p := range v.Pods() {
+		if was := float64(end) - max(p.Since, float64(from)); p.Ready && was >= 2*scrapeEvery && ready > 0 {
+			samples[l.pods[i].Name] = scaling.Sample{Value: did / ready * was / float64(end-from), At: instant(float64(end))}
+		}
+	}
+	return samples, nil
+}
