@@ -3,6 +3,7 @@ package jpeg
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -81,6 +82,8 @@ func (d *Decoder) decode(data []byte, least, maxPixels int, pixels *picture.Pixe
 	pixels.Orientation = picture.OrientationOf(data, "jpeg")
 	m := eighthsFor(min(width, height), least)
 	pixels.Reset(scaled(width, m), scaled(height, m))
+	runtime.LockOSThread() // the library keeps the words of a warning by thread
+	defer runtime.UnlockOSThread()
 	status, _, _ := purego.SyscallN(d.library.decompress2, d.handle,
 		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
 		uintptr(unsafe.Pointer(unsafe.SliceData(pixels.Pix))), uintptr(pixels.Width), 0, uintptr(pixels.Height),

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"resnet-autoscaling/internal/command"
@@ -257,4 +258,30 @@ func BenchmarkPicture(b *testing.B) {
 			input.Tensor(img, tensor)
 		}
 	})
+}
+
+// The words of a warning belong to a thread: a decoder must not read those of another one's.
+func TestReasonsAreNotMixedUp(t *testing.T) {
+	good := encoded(t, image.NewRGBA(image.Rect(0, 0, 640, 480)))
+	damaged := bytes.Clone(good)
+	table := bytes.Index(damaged, []byte{0xFF, 0xDB}) // a quantisation table, whose number comes after its length
+	damaged[table+4] = 9
+	var decoding sync.WaitGroup
+	for i := range 8 {
+		d := decoder(t)
+		decoding.Go(func() {
+			var pixels picture.Pixels
+			for range 300 {
+				data, want := good[:len(good)-100], picture.ErrCorrupt
+				if i%2 == 0 {
+					data, want = damaged, jpeg.ErrRefused
+				}
+				if err := d.Decode(data, 256, maxPixels, &pixels); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+					return
+				}
+			}
+		})
+	}
+	decoding.Wait()
 }

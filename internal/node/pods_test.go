@@ -153,9 +153,10 @@ func TestADeletedPodEndsByItself(t *testing.T) {
 	if alive(pid(t, p)) {
 		t.Error("the pod is gone and its process is not")
 	}
-	if _, err := os.Stat(filepath.Join(w.options.LogDir, "default_web")); !os.IsNotExist(err) {
-		t.Errorf("the pod is gone and its log is not: %v", err)
-	}
+	testkit.Eventually(t, "its log goes after it", func() bool {
+		_, err := os.Stat(filepath.Join(w.options.LogDir, "default_web"))
+		return os.IsNotExist(err)
+	})
 }
 
 func TestAStubbornPodIsKilledWhenItsTimeIsUp(t *testing.T) {
