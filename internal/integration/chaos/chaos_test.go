@@ -53,6 +53,9 @@ type form struct {
 	replicas int
 	requests int
 	rate     float64
+	// unanswered requests are the most that there are at once: where the machine cannot bear the rate, the load is held back, since the
+	// dispatcher would be right to refuse what it foresees to wait for ten seconds.
+	unanswered int
 }
 
 // span is a time as the long form has it, and less where the load lasts only for seconds.
@@ -66,9 +69,9 @@ func (f form) apiAway() time.Duration    { return f.span(time.Minute, 1.1) }
 
 // forms are what is run of each scenario, by the name of what the replicas are.
 func forms() map[string]form {
-	all := map[string]form{"stand-ins": {kind: standIns, replicas: 8, requests: *requests, rate: *rate}}
+	all := map[string]form{"stand-ins": {kind: standIns, replicas: 8, requests: *requests, rate: *rate, unanswered: 256}}
 	if *realRequests > 0 {
-		all["model servers"] = form{kind: modelServers, replicas: 4, requests: *realRequests, rate: *realRate}
+		all["model servers"] = form{kind: modelServers, replicas: 4, requests: *realRequests, rate: *realRate, unanswered: 32}
 	}
 	return all
 }
@@ -103,7 +106,7 @@ func TestRequestsSentIntoNothingAreAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// They come over a longer time than the queue has patience, and can be answered in far less.
 			rate := sent / (1.2 * f.kind.queueTimeout.Seconds())
-			s := newStage(t, form{kind: f.kind, requests: sent, rate: rate}, "--queue-timeout="+f.kind.queueTimeout.String())
+			s := newStage(t, form{kind: f.kind, requests: sent, rate: rate, unanswered: sent}, "--queue-timeout="+f.kind.queueTimeout.String())
 			s.startLoad()
 			s.load.enough()
 			d := s.dispatchers.running()[0]

@@ -30,6 +30,7 @@ type dispatchers struct {
 	here       addresses
 	root       string
 	args       []string
+	drainDelay time.Duration
 	made       int
 	stopped    int
 	background sync.WaitGroup
@@ -45,10 +46,12 @@ type dispatcher struct {
 	address    string
 	goroutines float64 // before the load
 	leaving    bool
+	unready    bool // it has said that it is not ready
 }
 
-func newDispatchers(t *testing.T, here addresses, d *diary, args ...string) *dispatchers {
-	f := &dispatchers{t: t, diary: d, here: here, root: testkit.Root(t), args: args, random: chance(connections)}
+func newDispatchers(t *testing.T, here addresses, d *diary, drainDelay time.Duration, args ...string) *dispatchers {
+	args = append(args, "--log-format=json", "--log-level=debug", "--drain-delay="+drainDelay.String())
+	f := &dispatchers{t: t, diary: d, here: here, root: testkit.Root(t), args: args, drainDelay: drainDelay, random: chance(connections)}
 	ctx, stop := context.WithCancel(context.Background())
 	f.background.Go(func() {
 		for ctx.Err() == nil {
@@ -67,9 +70,19 @@ func newDispatchers(t *testing.T, here addresses, d *diary, args ...string) *dis
 // look asks each whether it is ready.
 func (f *dispatchers) look() {
 	f.mu.Lock()
-	ready := slices.Clone(f.list)
+	list := slices.Clone(f.list)
 	f.mu.Unlock()
-	ready = slices.DeleteFunc(ready, func(d *dispatcher) bool { return !isReady(d.address) })
+	var ready []*dispatcher
+	for _, d := range list {
+		switch readiness(d.address) {
+		case http.StatusOK:
+			ready = append(ready, d)
+		case http.StatusServiceUnavailable:
+			f.mu.Lock()
+			d.unready = true
+			f.mu.Unlock()
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ready = ready
@@ -88,9 +101,12 @@ func (f *dispatchers) takesConnections(d *dispatcher) bool {
 	return slices.Contains(f.ready, d)
 }
 
-// client keeps connections alive, as clients do.
+// client keeps connections alive, but none at rest for as long as a server drains: one that was not used since the drain began was not told
+// of it, and would be closed, which HTTP/1.1 cannot do without the risk of a request on its way.
 func (f *dispatchers) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: f.dial, MaxIdleConnsPerHost: 1000, DisableCompression: true}}
+	return &http.Client{Transport: &http.Transport{
+		DialContext: f.dial, MaxIdleConnsPerHost: 1000, IdleConnTimeout: f.drainDelay / 2, DisableCompression: true,
+	}}
 }
 
 func (f *dispatchers) dial(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -110,7 +126,7 @@ func (f *dispatchers) start() *dispatcher {
 	f.t.Helper()
 	f.made++
 	name, address := fmt.Sprintf("dispatcher-%d", f.made), f.here.dispatcher(f.made)
-	process, err := spawn(name, f.root, "dispatcher", append([]string{"--listen=" + address, "--log-format=json", "--log-level=debug"}, f.args...)...)
+	process, err := spawn(name, f.root, "dispatcher", append([]string{"--listen=" + address}, f.args...)...)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -134,7 +150,7 @@ func (f *dispatchers) start() *dispatcher {
 func (f *dispatchers) stop(d *dispatcher) {
 	f.stopped++
 	f.mu.Lock()
-	d.leaving = true
+	d.leaving, d.unready = true, false
 	f.mu.Unlock()
 	f.diary.note("%s terminates", d.name)
 	f.background.Go(func() {
@@ -145,6 +161,9 @@ func (f *dispatchers) stop(d *dispatcher) {
 		f.check(d)
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if !d.unready {
+			f.t.Errorf("%s was gone before it said that it is not ready", d.name)
+		}
 		f.list = slices.DeleteFunc(f.list, func(other *dispatcher) bool { return other == d })
 	})
 }

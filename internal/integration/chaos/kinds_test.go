@@ -22,9 +22,6 @@ type kind struct {
 	program string
 	args    []string
 	asks    func(t *testing.T, random *rand.Rand) asker
-	// unanswered requests are the most that there are at once: where the machine cannot bear the rate, the load is held back, since the
-	// dispatcher would be right to refuse what has waited for ten seconds.
-	unanswered int
 	// queueTimeout is ten times what one replica needs for a hundred questions.
 	queueTimeout time.Duration
 }
@@ -40,7 +37,7 @@ type question struct {
 }
 
 // The stand-ins take less time than a model server, so that eight of them can do more than two cores can dispatch under the race detector.
-var standIns = kind{program: "replica", args: []string{"--service=6ms"}, asks: randomBodies, unanswered: 256, queueTimeout: 6 * time.Second}
+var standIns = kind{program: "replica", args: []string{"--service=6ms"}, asks: randomBodies, queueTimeout: 6 * time.Second}
 
 // randomBodies are mostly as small as a thumbnail, and some as large as a photograph. The answer's label is the body's checksum.
 func randomBodies(_ *testing.T, random *rand.Rand) asker {
@@ -64,7 +61,7 @@ func randomBodies(_ *testing.T, random *rand.Rand) asker {
 }
 
 // The model servers are told a quarter of a core each, as in minikube, so that they find the capacity that they have beside each other.
-var modelServers = kind{program: "model-server", args: []string{"--cpu-limit=250m"}, asks: photographs, unanswered: 32, queueTimeout: 15 * time.Second}
+var modelServers = kind{program: "model-server", args: []string{"--cpu-limit=250m"}, asks: photographs, queueTimeout: 15 * time.Second}
 
 // photographs are the sample JPEGs whose label is known, each with a comment that makes it unique.
 func photographs(t *testing.T, random *rand.Rand) asker {

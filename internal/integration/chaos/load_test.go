@@ -57,7 +57,7 @@ func (l *load) run(ctx context.Context, random *rand.Rand) {
 	var pending sync.WaitGroup
 	defer pending.Wait()
 	defer func() { l.sentUntil = time.Now() }()
-	places := make(chan struct{}, l.form.kind.unanswered)
+	places := make(chan struct{}, l.form.unanswered)
 	due := time.Now()
 	for n := 0; l.goesOn() || !l.told.Load(); n++ {
 		due = due.Add(time.Duration(random.ExpFloat64() / l.form.rate * float64(time.Second)))

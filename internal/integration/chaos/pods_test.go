@@ -146,15 +146,17 @@ func (c *pods) bringUp(p *pod) {
 
 var probe = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// isReady asks as a kubelet does.
-func isReady(address string) bool {
+// readiness is the status that a server answers a kubelet with; 0: it does not answer.
+func readiness(address string) int {
 	resp, err := probe.Get("http://" + address + api.PathReadyz)
 	if err != nil {
-		return false
+		return 0
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode
 }
+
+func isReady(address string) bool { return readiness(address) == http.StatusOK }
 
 // running are the pods that take requests and have been left alone.
 func (c *pods) running() []*pod {

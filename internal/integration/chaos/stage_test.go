@@ -44,7 +44,7 @@ func newStage(t *testing.T, f form, args ...string) *stage {
 	s.pods = newPods(t, f, here, client, s.diary)
 	// Who asks for readiness must get to know before a dispatcher that ends is gone, on a busy machine too.
 	drainDelay := max(3*time.Second, f.drainDelay())
-	s.dispatchers = newDispatchers(t, here, s.diary, append(args, "--kubeconfig="+kubeconfig, "--drain-delay="+drainDelay.String())...)
+	s.dispatchers = newDispatchers(t, here, s.diary, drainDelay, append(args, "--kubeconfig="+kubeconfig)...)
 	s.startDispatcher()
 	return s
 }
