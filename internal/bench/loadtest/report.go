@@ -32,10 +32,10 @@ func (b *bench) page(rows []row, read, before, after string) string {
 		say("| %s | %s |", r.title(), r.stallCells(slow, p99))
 	}
 	say("\nloadtest counts from when a request was due, so that what a busy machine makes of its own schedule is in its figures, and it tells how much that is; vegeta and k6 count from when it left, and do not tell.")
-	say("hey and wrk wait for an answer before they send again, over %s connections: while the server stalls they send nothing, and so see next to no slow request.\n", connections)
+	say("hey and wrk wait for an answer before they send again, over %s connections: while the server stalls they send nothing, and count one slow request for each connection.\n", connections)
 	say("%s\n", read)
 	say("## How much one core sends\n")
-	say("A form with a picture of %d kB, to a server that only reads. CPU is that of the tester's process at %d/s, for a request; a busy machine changes it little. The highest rate is the last one of a search of which %.0f %% was answered, from the first request to the last answer; of testers without a schedule, all they send.\n",
+	say("A form with a picture of %d kB, to a server that only reads. CPU is that of the tester's process at %d/s, for a request; a busy machine changes it less than it changes times, but it does. The highest rate is the last one of a search of which %.0f %% was answered, from the first request to the last answer; of testers without a schedule, all they send.\n",
 		largeSize/1000, costRate, 100*keptShare)
 	say("| tester | CPU a request | a core would send | highest rate kept | memory at %d/s |", costRate)
 	say("|---|---|---|---|---|")
