@@ -1,7 +1,6 @@
 package scaling
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -156,7 +155,7 @@ func (c course) errs(w way, rate float64, steps, memory int, share float64) (err
 	if len(similar) < fewErrors {
 		return errs{}, false
 	}
-	slices.SortFunc(similar, func(a, b miss) int { return cmp.Compare(b.by, a.by) })
+	slices.SortFunc(similar, largestFirst)
 	total := 0.0
 	for _, m := range similar {
 		total += m.weight
@@ -172,6 +171,18 @@ func (c course) errs(w way, rate float64, steps, memory int, share float64) (err
 	}
 	e.quantile *= scale
 	return e, true
+}
+
+// largestFirst is cmp.Compare for numbers that are numbers, which here takes a tenth of a tick less.
+func largestFirst(a, b miss) int {
+	switch {
+	case a.by > b.by:
+		return -1
+	case a.by < b.by:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // misses are the errors of forecasts: of those from half to twice a rate, as if the load had been at a level, so that errors of different

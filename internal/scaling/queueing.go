@@ -25,12 +25,16 @@ func lateness(slots, erlangs, wait float64) float64 {
 	decay := tailDecay(slots, erlangs)
 	queued := queues(slots, erlangs)
 	late := poissonTail(recent, many)
-	for y := many - 1; y >= 0; y-- {
-		p := poisson(recent, y) * queued * math.Exp(-decay*(many-y-1))
+	from := min(many-1, math.Ceil(recent+20*math.Sqrt(recent)+20)) // more than that never come
+	came, behind, further := poisson(recent, from), queued*math.Exp(-decay*(many-1-from)), math.Exp(-decay)
+	for y := from; y >= 0; y-- {
+		p := came * behind
 		late += p
 		if y < recent && p < 1e-9*late {
 			break
 		}
+		came *= y / recent
+		behind *= further
 	}
 	return min(late, 1)
 }
