@@ -79,8 +79,15 @@ func pythonWith(t *testing.T, name, requirements string) string {
 // startModelServer runs the real one until the test ends, and returns its URL once it is ready.
 func startModelServer(t *testing.T, args ...string) string {
 	t.Helper()
+	url, _ := startModelServerIn(t, os.Environ(), args...)
+	return url
+}
+
+// startModelServerIn runs it with an environment, and tells its process id too.
+func startModelServerIn(t *testing.T, env []string, args ...string) (url string, pid int) {
+	t.Helper()
 	server := exec.Command(filepath.Join(bin, "model-server"), append([]string{"--listen=127.0.0.1:0", "--log-format=json"}, args...)...)
-	server.Dir = testkit.Root(t)
+	server.Dir, server.Env = testkit.Root(t), env
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := server.StderrPipe()
 	if err != nil {
@@ -120,9 +127,9 @@ func startModelServer(t *testing.T, args ...string) string {
 			answer.Body.Close()
 			return answer.StatusCode == http.StatusOK
 		})
-		return url
+		return url, server.Process.Pid
 	case <-ended:
 		t.Fatal("model-server ended before it served")
 	}
-	return ""
+	return "", 0
 }
