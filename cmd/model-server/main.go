@@ -42,7 +42,7 @@ type flags struct {
 	Queue          int             `default:"4" help:"Requests that may wait for each slot."`
 	Timeout        time.Duration   `default:"10s" help:"Longest time for a request, once its body is here; a caller may ask for less with X-Request-Timeout-Ms."`
 	MaxBody        command.Bytes   `default:"10MiB" help:"Largest request body."`
-	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header: half as many of a TIFF or with 16 bits a colour, and a quarter with both."`
+	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header: fewer where decoding takes more memory, as of TIFFs and with 16 bits a colour."`
 	MaxBatch       int             `default:"16" help:"Most pictures of one request on /v2."`
 	CacheMB        int             `name:"cache-mb" default:"0" help:"Memory for the answers of pictures that come again, by the sha256 of their file. 0 keeps nothing."`
 	DrainDelay     time.Duration   `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`

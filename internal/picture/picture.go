@@ -38,7 +38,7 @@ type TooLargeError struct {
 func (e *TooLargeError) Error() string {
 	kind := ""
 	if e.Heavy {
-		kind = " in a TIFF or with 16 bits a colour"
+		kind = " of its kind"
 	}
 	return fmt.Sprintf("the picture is %d×%d pixels, more than the %d allowed%s", e.Width, e.Height, e.MaxPixels, kind)
 }
@@ -61,7 +61,7 @@ func Decode(data []byte, maxPixels int) (img image.Image, err error) {
 	case header.Width <= 0 || header.Height <= 0:
 		return nil, fmt.Errorf("%w: %d×%d pixels", ErrCorrupt, header.Width, header.Height)
 	}
-	weight := weightOf(format, header.ColorModel)
+	weight := weightOf(data, format, header.ColorModel)
 	if allowed := maxPixels / weight; header.Width > allowed/header.Height {
 		return nil, &TooLargeError{Width: header.Width, Height: header.Height, MaxPixels: allowed, Heavy: weight > 1}
 	}
@@ -70,19 +70,6 @@ func Decode(data []byte, maxPixels int) (img image.Image, err error) {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}
 	return upright(onWhite(decoded), OrientationOf(data, format)), nil
-}
-
-// weightOf is how many times the memory of most pixels, BytesPerPixel, those of a picture take while it is decoded: two bytes a colour
-// are twice one, and a TIFF may be one strip, which is inflated as a whole beside the picture.
-func weightOf(format string, model color.Model) int {
-	weight := 1
-	if model == color.RGBA64Model || model == color.NRGBA64Model {
-		weight *= 2
-	}
-	if format == "tiff" {
-		weight *= 2
-	}
-	return weight
 }
 
 // onWhite puts what is transparent on white, as browsers show it; an opaque picture stays as it is.
