@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"resnet-autoscaling/internal/command"
@@ -41,7 +42,7 @@ type flags struct {
 	Queue          int             `default:"4" help:"Requests that may wait for each slot."`
 	Timeout        time.Duration   `default:"10s" help:"Longest time for a request, once its body is here; a caller may ask for less with X-Request-Timeout-Ms."`
 	MaxBody        command.Bytes   `default:"10MiB" help:"Largest request body."`
-	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header."`
+	MaxPixels      command.Count   `default:"25M" help:"Most pixels of a picture, by its header: fewer where decoding takes more memory, as of TIFFs and with 16 bits a colour."`
 	MaxBatch       int             `default:"16" help:"Most pictures of one request on /v2."`
 	CacheMB        int             `name:"cache-mb" default:"0" help:"Memory for the answers of pictures that come again, by the sha256 of their file. 0 keeps nothing."`
 	DrainDelay     time.Duration   `default:"5s" help:"After SIGTERM, how long to serve on while the endpoints spread."`
@@ -83,6 +84,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	leaveRoom(log)
 	service, err := modelserver.New(modelserver.Options{
 		Listen:       string(f.Listen),
 		Spec:         model.Spec,
@@ -108,6 +110,22 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	return service.Run(ctx)
+}
+
+// leaveRoom lowers the limit of Go's memory, where GOMEMLIMIT sets one, by what ONNX Runtime and the program hold beside it and a little
+// for what they will: the limit of a container is for all of it, and Go would fill it alone before it cleans up.
+func leaveRoom(log *slog.Logger) {
+	const toCome = 64 << 20
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return
+	}
+	foreign, err := process.ForeignMemory()
+	if err != nil {
+		log.Warn("GOMEMLIMIT leaves no room for the memory of ONNX Runtime", "reason", err)
+		return
+	}
+	debug.SetMemoryLimit(max(limit/2, limit-foreign-toCome))
 }
 
 // openStations makes n places where a picture is prepared and run.

@@ -88,8 +88,15 @@ func pythonWith(t *testing.T, name, requirements string) string {
 // startServer runs the real one until the test ends, and returns its URL once it is ready.
 func startServer(t *testing.T, name string, args ...string) string {
 	t.Helper()
+	url, _ := startServerIn(t, os.Environ(), name, args...)
+	return url
+}
+
+// startServerIn runs it with an environment, and tells its process id too.
+func startServerIn(t *testing.T, env []string, name string, args ...string) (url string, pid int) {
+	t.Helper()
 	server := exec.Command(filepath.Join(bin, name), append([]string{"--listen=127.0.0.1:0", "--log-format=json"}, args...)...)
-	server.Dir = testkit.Root(t)
+	server.Dir, server.Env = testkit.Root(t), env
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := server.StderrPipe()
 	if err != nil {
@@ -129,9 +136,9 @@ func startServer(t *testing.T, name string, args ...string) string {
 			answer.Body.Close()
 			return answer.StatusCode == http.StatusOK
 		})
-		return url
+		return url, server.Process.Pid
 	case <-ended:
 		t.Fatalf("%s ended before it served", name)
 	}
-	return ""
+	return "", 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
+	"iter"
 
 	"github.com/disintegration/imaging"
 )
@@ -61,25 +62,32 @@ func upright(img image.Image, o Orientation) image.Image {
 
 var exifHeader = []byte("Exif\x00\x00")
 
-// jpegEXIF walks the segments before the scan (ITU-T T.81, B.1.1.4) to the APP1 segment that holds EXIF.
+// jpegSegments are the segments before the scan (ITU-T T.81, B.1.1.4), by their markers. What is damaged ends them.
+func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
+	const marker, startOfScan = 0xFF, 0xDA
+	return func(yield func(byte, []byte) bool) {
+		for at := 2; at+4 <= len(data) && data[at] == marker && data[at+1] != startOfScan; {
+			if data[at+1] == marker { // a fill byte
+				at++
+				continue
+			}
+			size := int(binary.BigEndian.Uint16(data[at+2:]))
+			end := at + 2 + size
+			if size < 2 || end > len(data) || !yield(data[at+1], data[at+4:end]) {
+				return
+			}
+			at = end
+		}
+	}
+}
+
+// jpegEXIF is the APP1 segment that holds EXIF.
 func jpegEXIF(data []byte) []byte {
-	const (
-		marker, startOfScan, app1 = 0xFF, 0xDA, 0xE1
-	)
-	for at := 2; at+4 <= len(data) && data[at] == marker && data[at+1] != startOfScan; {
-		if data[at+1] == marker { // a fill byte
-			at++
-			continue
-		}
-		size := int(binary.BigEndian.Uint16(data[at+2:]))
-		end := at + 2 + size
-		if size < 2 || end > len(data) {
-			return nil
-		}
-		if body := data[at+4 : end]; data[at+1] == app1 && bytes.HasPrefix(body, exifHeader) {
+	const app1 = 0xE1
+	for marker, body := range jpegSegments(data) {
+		if marker == app1 && bytes.HasPrefix(body, exifHeader) {
 			return body[len(exifHeader):]
 		}
-		at = end
 	}
 	return nil
 }

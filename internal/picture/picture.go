@@ -31,15 +31,21 @@ var (
 // TooLargeError is a picture with more pixels than allowed, by its header.
 type TooLargeError struct {
 	Width, Height, MaxPixels int
+	Heavy                    bool // its pixels take more memory than most, so less of them are allowed
 }
 
 // Error states the size and the limit.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the picture is %d×%d pixels, more than the %d allowed", e.Width, e.Height, e.MaxPixels)
+	kind := ""
+	if e.Heavy {
+		kind = " of its kind"
+	}
+	return fmt.Sprintf("the picture is %d×%d pixels, more than the %d allowed%s", e.Width, e.Height, e.MaxPixels, kind)
 }
 
-// Decode decodes a picture of at most maxPixels pixels; the header is checked before any pixel is decoded. Errors are ErrFormat,
-// ErrCorrupt (wrapped with what is wrong) and *TooLargeError. Decoders that panic on crafted input are ErrCorrupt too.
+// Decode decodes a picture of at most maxPixels pixels, or a fraction of them where they are heavy; the header is checked before any
+// pixel is decoded. Errors are ErrFormat, ErrCorrupt (wrapped with what is wrong) and *TooLargeError. Decoders that panic on crafted
+// input are ErrCorrupt too.
 func Decode(data []byte, maxPixels int) (img image.Image, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -54,8 +60,10 @@ func Decode(data []byte, maxPixels int) (img image.Image, err error) {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 	case header.Width <= 0 || header.Height <= 0:
 		return nil, fmt.Errorf("%w: %d×%d pixels", ErrCorrupt, header.Width, header.Height)
-	case header.Width > maxPixels/header.Height:
-		return nil, &TooLargeError{Width: header.Width, Height: header.Height, MaxPixels: maxPixels}
+	}
+	weight := weightOf(data, format, header.ColorModel)
+	if allowed := maxPixels / weight; header.Width > allowed/header.Height {
+		return nil, &TooLargeError{Width: header.Width, Height: header.Height, MaxPixels: allowed, Heavy: weight > 1}
 	}
 	decoded, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -69,8 +77,26 @@ func onWhite(img image.Image) image.Image {
 	if o, ok := img.(interface{ Opaque() bool }); ok && o.Opaque() {
 		return img
 	}
+	if pixels, ok := img.(*image.NRGBA); ok {
+		whiten(pixels)
+		return pixels
+	}
 	flat := image.NewRGBA(img.Bounds())
 	draw.Draw(flat, flat.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
 	return flat
+}
+
+// whiten puts a picture on white where it lies: what PNGs decode to may be large, and need not be there twice.
+func whiten(img *image.NRGBA) {
+	const full = 255
+	for i := 0; i+3 < len(img.Pix); i += 4 {
+		p := img.Pix[i : i+4 : i+4]
+		if alpha := uint32(p[3]); alpha != full {
+			for c := range 3 {
+				p[c] = uint8((uint32(p[c])*alpha + full*(full-alpha) + full/2) / full)
+			}
+			p[3] = full
+		}
+	}
 }

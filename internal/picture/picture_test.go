@@ -8,11 +8,16 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"slices"
+	"strings"
 	"testing"
 
 	"resnet-autoscaling/internal/picture"
+
+	"golang.org/x/image/tiff"
 )
 
 // corners is a picture whose four corners differ, so that every way of turning it shows: red and green on top, blue and white below.
@@ -139,6 +144,95 @@ func TestTransparencyIsWhite(t *testing.T) {
 	}
 	if r, _, _, _ := got.At(1, 0).RGBA(); r>>8 != 127 {
 		t.Errorf("half black on white is %d, want 127", r>>8)
+	}
+}
+
+// However a picture is stored, it looks on white as the standard library composes it.
+func TestTransparencyIsComposedAsTheStandardLibraryDoes(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 256, 64))
+	for i := range img.Pix {
+		img.Pix[i] = byte(i * i / 7)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	got, err := picture.Decode(b.Bytes(), 1e6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := image.NewRGBA(img.Bounds())
+	draw.Draw(want, want.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.Draw(want, want.Bounds(), img, image.Point{}, draw.Over)
+	for y := range 64 {
+		for x := range 256 {
+			a, b := color.NRGBAModel.Convert(got.At(x, y)).(color.NRGBA), want.RGBAAt(x, y)
+			if max(a.R, b.R)-min(a.R, b.R) > 1 || max(a.G, b.G)-min(a.G, b.G) > 1 || max(a.B, b.B)-min(a.B, b.B) > 1 || a.A != 255 {
+				t.Fatalf("at %d, %d: %v, want %v", x, y, a, b)
+			}
+		}
+	}
+}
+
+// A picture's memory is what its pixels are limited for.
+func TestHeavyPixelsAreAllowedInLesserNumbers(t *testing.T) {
+	const side = 100
+	rect := image.Rect(0, 0, side, side)
+	inPNG := func(img image.Image) []byte {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	inTIFF := func(img image.Image) []byte {
+		var b bytes.Buffer
+		if err := tiff.Encode(&b, img, nil); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	const frame, progressiveFrame = 0xC0, 0xC2
+	// framed is a JPEG with another frame header: of what it claims, the pixels need not come.
+	framed := func(marker byte, sampling ...byte) []byte {
+		header := []byte{0xFF, marker, 0, byte(8 + 3*len(sampling)), 8, 0, side, 0, side, byte(len(sampling))}
+		for i, s := range sampling {
+			header = append(header, byte(i+1), s, 0)
+		}
+		startOfScan := []byte{0xFF, 0xDA, 0, 12}
+		return slices.Concat([]byte{0xFF, 0xD8}, header, startOfScan)
+	}
+	for _, c := range []struct {
+		name   string
+		data   []byte
+		weight int
+	}{
+		{"JPEG", framed(frame, 0x22, 0x11, 0x11), 1},
+		{"JPEG in full colour", framed(frame, 0x11, 0x11, 0x11), 1},
+		{"JPEG in CMYK", framed(frame, 0x11, 0x11, 0x11, 0x11), 2},
+		{"progressive JPEG in grey", framed(progressiveFrame, 0x11), 1},
+		{"progressive JPEG", framed(progressiveFrame, 0x22, 0x11, 0x11), 2},
+		{"progressive JPEG in full colour", framed(progressiveFrame, 0x11, 0x11, 0x11), 4},
+		{"progressive JPEG in CMYK", framed(progressiveFrame, 0x11, 0x11, 0x11, 0x11), 6},
+		{"PNG", inPNG(image.NewNRGBA(rect)), 1},
+		{"PNG in grey, 16 bits", inPNG(image.NewGray16(rect)), 1},
+		{"PNG, 16 bits", inPNG(image.NewNRGBA64(rect)), 2},
+		{"TIFF", inTIFF(image.NewNRGBA(rect)), 2},
+		{"TIFF, 16 bits", inTIFF(image.NewNRGBA64(rect)), 4},
+	} {
+		var large *picture.TooLargeError
+		_, err := picture.Decode(c.data, c.weight*side*side)
+		if errors.As(err, &large) || (err != nil && !strings.Contains(c.name, "JPEG")) {
+			t.Errorf("%s, just small enough: %v", c.name, err)
+		}
+		_, err = picture.Decode(c.data, c.weight*side*side-1)
+		if !errors.As(err, &large) || large.MaxPixels != (c.weight*side*side-1)/c.weight || large.Heavy != (c.weight > 1) {
+			t.Errorf("%s, too large: %v", c.name, err)
+			continue
+		}
+		if told := strings.HasSuffix(err.Error(), "of its kind"); told != large.Heavy {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -197,18 +196,14 @@ func (p *Process) CPUTime() (time.Duration, error) {
 
 // Memory is the child's resident memory in bytes; 0 once it has ended.
 func (p *Process) Memory() (int64, error) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "statm"))
+	resident, err := residentMemory(strconv.Itoa(p.PID()))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("memory of process %d: %w", p.PID(), err)
 	}
-	var size, resident int64 // in pages: proc_pid_statm(5)
-	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
-		return 0, fmt.Errorf("memory of process %d: %q: %w", p.PID(), text, err)
-	}
-	return resident * int64(os.Getpagesize()), nil
+	return resident, nil
 }
 
 func (p *Process) gone() bool {
