@@ -8,6 +8,7 @@ func rollReplicas(s *stage) {
 		for _, old := range s.pods.running() {
 			s.pods.add(1)
 			s.pods.remove(old)
+			s.pause(s.form.killEvery() / 10)
 		}
 	}
 }
