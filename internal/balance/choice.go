@@ -9,43 +9,44 @@ import (
 // quicker is by how much a replica must be quicker than another for it to matter: averages of few answers differ by chance.
 const quicker = 1.5
 
-// A Choice is a free credit and whom it suits.
+// A Choice is a credit that is free, or will be by the time that the request is there, and whom it suits.
 type Choice struct {
 	replica *replica
 	// Place is the first place in the line, from 1, for whom this replica is better than waiting for a quicker one that is busy now.
 	Place int
-	// Again is when to choose anew if the line is shorter than that: the quicker ones may not come back.
+	// Again is when to choose anew if the line is shorter than that, or there is no credit: the quicker ones may not come back, and one that is
+	// about to end a request may be sent the next.
 	Again time.Duration
 }
 
 // Name is the replica's name.
 func (c Choice) Name() string { return c.replica.endpoint.Name }
 
-// Choose finds the replica that would answer soonest, of those with a free credit and not among skip. Of several that are about as quick
+// Choose finds the replica that would answer soonest, of those with a credit and not among skip. Of several that are about as quick
 // it is the least loaded, then the one that other dispatchers use least, then the one that has rested longest: a replica under a CPU quota is slower when it has just worked.
 //
 // A slow replica is not used for the next request when that would be answered sooner by waiting for a quick one, but for one so far back
 // in the line that it would not: as many requests may wait as the quick ones finish in the time that the slow one takes longer. (W. Lin and
 // P. R. Kumar, Optimal control of a queueing system with two heterogeneous servers, 1984: the best policy has such a threshold.)
 //
-// ok is false when no credit is free.
+// ok is false when there is no credit.
 func (p *Pool) Choose(now time.Time, skip map[string]bool) (c Choice, ok bool) {
 	p.never(now)
 	soonest, found := time.Duration(0), false
 	for _, r := range p.all {
-		if r.credits(now) > 0 && !skip[r.endpoint.Name] {
+		if r.takes(now) && !skip[r.endpoint.Name] {
 			if in := r.answerIn(now); !found || in < soonest {
 				soonest, found = in, true
 			}
 		}
 	}
 	if !found {
-		return Choice{}, false
+		return Choice{Again: p.soonest(now)}, false
 	}
 	limit := time.Duration(quicker * float64(soonest))
 	var best *replica
 	for _, r := range p.all {
-		if r.credits(now) > 0 && !skip[r.endpoint.Name] && r.answerIn(now) <= limit && (best == nil || r.before(best, now)) {
+		if r.takes(now) && !skip[r.endpoint.Name] && r.answerIn(now) <= limit && (best == nil || r.before(best, now)) {
 			best = r
 		}
 	}
@@ -66,7 +67,7 @@ func (p *Pool) placed(r *replica, now time.Time) Choice {
 	in := r.answerIn(now)
 	slots, rate := 0, 0.0
 	for _, other := range p.all {
-		busy := other != r && other.state() == Ready && !now.Before(other.pausedUntil) && other.credits(now) <= 0
+		busy := other != r && other.open(now) && other.credits(now) <= 0
 		if busy && quicker*float64(other.expected(now)) < float64(in) {
 			slots, rate = slots+other.slots, rate+other.rate()
 		}

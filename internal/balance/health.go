@@ -46,6 +46,9 @@ func (g *Grant) giveBack(now time.Time) {
 		panic("balance: a credit was given back twice")
 	}
 	r.grants = slices.Delete(r.grants, i, i+1)
+	if len(r.grants) >= r.slots && i < r.slots { // the one that was sent ahead begins
+		r.grants[len(r.grants)-1].start = now
+	}
 	g.pool.forget(r)
 }
 

@@ -73,7 +73,7 @@ func (p *Pool) Learn(name string, s Said, now time.Time) {
 func (p *Pool) Rate(now time.Time) float64 {
 	rate := 0.0
 	for _, r := range p.all {
-		if r.state() == Ready && !now.Before(r.pausedUntil) {
+		if r.open(now) {
 			rate += r.capable()
 		}
 	}

@@ -53,9 +53,12 @@ func (r *replica) state() State {
 	return Ready
 }
 
+// open tells whether it takes requests at all now.
+func (r *replica) open(now time.Time) bool { return r.state() == Ready && !now.Before(r.pausedUntil) }
+
 // credits is how many more requests a replica may be given.
 func (r *replica) credits(now time.Time) int {
-	if r.state() != Ready || now.Before(r.pausedUntil) {
+	if !r.open(now) {
 		return 0
 	}
 	return min(r.proven, r.slots) - len(r.grants)
@@ -126,6 +129,11 @@ func (r *replica) load(now time.Time, expected time.Duration) float64 {
 	return load
 }
 
+// sharesNow tells whether requests of other dispatchers are likely to be there.
+func (r *replica) sharesNow(now time.Time) bool {
+	return r.load(now, r.latency) > float64(len(r.grants))
+}
+
 // noteOthers takes in how many requests of other dispatchers it holds.
 func (r *replica) noteOthers(n int, now time.Time) {
 	r.shared = r.sharing(now)
@@ -149,6 +157,9 @@ func (r *replica) answerIn(now time.Time) time.Duration {
 		return 0
 	}
 	expected := r.expected(now)
+	if in, ok := r.endsIn(now); ok {
+		return expected + in
+	}
 	over := max(0, r.load(now, expected)+1-float64(r.slots))
 	return expected + time.Duration(float64(expected)*over/float64(r.slots))
 }

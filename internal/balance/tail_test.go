@@ -43,13 +43,16 @@ func (e *events) Pop() any {
 
 func (c *cluster) at(t time.Time, do func()) { heap.Push(&c.events, event{t, do}) }
 
+// way is how long a request takes to a replica, and its answer back: what half a millisecond of a proxy's and the network's work makes of it.
+const way = 400 * time.Microsecond
+
 // send gives replica i a request; done is called when it is answered.
 func (c *cluster) send(i int, done func()) {
 	const cv = 0.05
 	service := time.Duration(float64(c.service[i]) * math.Exp(cv*c.random.NormFloat64()-cv*cv/2))
-	c.busy[i] = maxTime(c.busy[i], c.now).Add(service)
+	c.busy[i] = maxTime(c.busy[i], c.now.Add(way)).Add(service)
 	c.held[i]++
-	c.at(c.busy[i], func() { c.held[i]--; done() })
+	c.at(c.busy[i].Add(way), func() { c.held[i]--; done() })
 }
 
 func maxTime(a, b time.Time) time.Time {
@@ -148,6 +151,9 @@ func (d *dispatcher) dispatch(c *cluster) {
 	for d.line.Len() > 0 {
 		choice, ok := d.pool.Choose(c.now, nil)
 		if !ok {
+			if choice.Again > 0 {
+				d.wake(c, choice.Again)
+			}
 			return
 		}
 		k, ok := d.line.Serve(choice.Place, choice.Name(), c.now, d.pool.Rate(c.now))

@@ -169,14 +169,14 @@ func (q *queue) dispatchLocked() {
 	var skip map[string]bool
 	for q.line.Len() > 0 {
 		c, ok := q.pool.Choose(now, skip)
+		if c.Again > 0 {
+			again = min(again, c.Again)
+		}
 		if !ok {
 			break
 		}
 		t, ok := q.line.Serve(c.Place, c.Name(), now, rate)
 		if !ok {
-			if c.Again > 0 {
-				again = min(again, c.Again)
-			}
 			if skip == nil {
 				skip = map[string]bool{}
 			}
@@ -187,6 +187,9 @@ func (q *queue) dispatchLocked() {
 	}
 	q.wakeLocked(now, again)
 }
+
+// shortestWake keeps a change that does not come from being looked for all the time.
+const shortestWake = 100 * time.Microsecond
 
 // wakeLocked looks after what happens by time alone.
 func (q *queue) wakeLocked(now time.Time, again time.Duration) {
@@ -199,7 +202,7 @@ func (q *queue) wakeLocked(now time.Time, again time.Duration) {
 		again = min(again, at.Sub(now))
 	}
 	if again < math.MaxInt64 {
-		q.wake.Reset(max(again, time.Millisecond))
+		q.wake.Reset(max(again, shortestWake))
 	}
 }
 
