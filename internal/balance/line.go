@@ -59,6 +59,7 @@ type Line[V any] struct {
 	tickets tickets[V]
 	clients map[string]*account
 	pace    pace
+	stands  time.Time // since when there has always been somebody in it
 }
 
 type account struct {
@@ -73,6 +74,14 @@ func NewLine[V any](limit int) *Line[V] {
 
 // Len is how many wait.
 func (l *Line[V]) Len() int { return len(l.tickets) }
+
+// Stands is how long there has been somebody in it all the time.
+func (l *Line[V]) Stands(now time.Time) time.Duration {
+	if len(l.tickets) == 0 {
+		return 0
+	}
+	return now.Sub(l.stands)
+}
 
 // Join puts a request into the line, where rate is how many requests a second leave it; 0: not known. It foresees how long the request will
 // wait: for those before it at that rate, corrected by how they did leave; 0 where nothing is known. A request that is back
@@ -91,6 +100,9 @@ func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Dur
 	t.came = now
 	if rate > 0 {
 		wait = time.Duration(float64(l.ahead(t)) / (rate * l.pace.correction(now)) * float64(time.Second))
+	}
+	if len(l.tickets) == 0 {
+		l.stands = now
 	}
 	a.waiting++
 	heap.Push(&l.tickets, t)

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,50 @@ func TestPatienceBeginsWithTheFirstReplica(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A burst may wait for most of the time that its callers have. Where twice as many come as can be served, and go on coming, a long line is
+// of use to nobody: it gets shorter.
+func TestALineThatStandsGetsShorter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(Options{Queue: 1000, QueueTimeout: 10 * time.Second}, func(balance.Endpoint) bool { return true })
+		defer q.wake.Stop()
+		const takes, patient = 100 * time.Millisecond, 2 * time.Second
+		q.change(func(p *balance.Pool) {
+			p.SetEndpoints([]balance.Endpoint{{Name: "a", URL: "http://a", Serving: true}})
+			p.Learn("a", balance.Said{Slots: 1, Capacity: 10, Load: -1}, time.Now())
+		})
+		var mu sync.Mutex
+		longest, served := map[string]time.Duration{}, 0
+		ask := func(phase string) {
+			joined := time.Now()
+			g, err := q.acquire(t.Context(), &ticket{Client: "one", Arrived: joined, Patient: patient})
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			longest[phase], served = max(longest[phase], time.Since(joined)), served+1
+			mu.Unlock()
+			time.Sleep(takes)
+			q.done(g.Answered)
+		}
+		start := time.Now()
+		for since := time.Duration(0); since < 40*time.Second; since = time.Since(start) {
+			phase := "between"
+			if since < standing {
+				phase = "at first"
+			} else if since > standing+patient {
+				phase = "standing"
+			}
+			go ask(phase)
+			time.Sleep(takes / 2)
+		}
+		time.Sleep(time.Minute)
+		if first, later := longest["at first"], longest["standing"]; first < patient/2 || later > patient/2 || later < patient/4 {
+			t.Errorf("they waited for %v at first and for %v later, want most of %v and then less than half of it", first, later, patient)
+		}
+		if served < 400 {
+			t.Errorf("%d were served of the 400 that the replica had time for", served)
+		}
+	})
 }
