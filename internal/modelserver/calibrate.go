@@ -13,15 +13,17 @@ import (
 
 const (
 	warmUpPictures      = 2
-	calibrationPictures = 6
+	calibrationPictures = 7
 	// A second in which the process used less than this share of its quota says little about its capacity.
 	busyShare = 0.5
-	// The weight of a busy second against all before it.
-	busyWeight = 0.05
+	// The weight of a busy second against all before it, of which the calibration is as good as two: at first it is an average.
+	busyWeight       = 0.05
+	calibrationCount = 2
 )
 
 // measureCapacity finds the capacity with a picture of its own, which makes the server ready, and then corrects it by what serving
-// costs: capacity = CPU quota ÷ CPU seconds per picture. CPU time, not wall time, so that a throttled start measures the same.
+// costs: capacity = CPU quota ÷ CPU seconds per picture. CPU time, not wall time, so that a throttled start measures the same; the median,
+// so that one picture that met a machine in turmoil does not count.
 func (s *Service) measureCapacity(ctx context.Context) error {
 	sample, err := samplePicture()
 	if err != nil {
@@ -30,17 +32,31 @@ func (s *Service) measureCapacity(ctx context.Context) error {
 	if err := s.classifySamples(ctx, sample, warmUpPictures); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	before := s.o.CPUTime()
-	if err := s.classifySamples(ctx, sample, calibrationPictures); err != nil {
+	cost, err := s.costOf(ctx, sample)
+	if err != nil {
 		return fmt.Errorf("calibrate: %w", err)
-	}
-	cost := (s.o.CPUTime() - before).Seconds() / calibrationPictures
-	if cost <= 0 {
-		return fmt.Errorf("calibrate: %d pictures took %vs of CPU time: the CPU clock does not move", calibrationPictures, cost)
 	}
 	s.setCapacity(s.o.CPUs / cost)
 	s.o.Log.Info("ready", "capacity_rps", s.capacity(), "cpus", s.o.CPUs, "slots", s.o.Slots)
 	return s.correctCapacity(ctx, cost)
+}
+
+// costOf is the CPU time that a picture takes, in seconds.
+func (s *Service) costOf(ctx context.Context, picture []byte) (float64, error) {
+	costs := make([]time.Duration, calibrationPictures)
+	for i := range costs {
+		before := s.o.CPUTime()
+		if err := s.classifySamples(ctx, picture, 1); err != nil {
+			return 0, err
+		}
+		costs[i] = s.o.CPUTime() - before
+	}
+	slices.Sort(costs)
+	cost := costs[len(costs)/2]
+	if cost <= 0 {
+		return 0, fmt.Errorf("a picture took %v of CPU time: the CPU clock does not move", cost)
+	}
+	return cost.Seconds(), nil
 }
 
 func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) error {
@@ -53,7 +69,7 @@ func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last, lastCPU, lastImages := time.Now(), s.o.CPUTime(), s.images.Load()
-	for {
+	for seen := calibrationCount; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -63,7 +79,8 @@ func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
 		used, done := (cpu - lastCPU).Seconds(), images-lastImages
 		busy := used >= busyShare*s.o.CPUs*now.Sub(last).Seconds()
 		if busy && done > 0 {
-			cost += busyWeight * (used/float64(done) - cost)
+			seen++
+			cost += max(busyWeight, 1/float64(seen)) * (used/float64(done) - cost)
 			s.setCapacity(s.o.CPUs / cost)
 		}
 		last, lastCPU, lastImages = now, cpu, images
