@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"resnet-autoscaling/internal/bench/machine"
 )
 
 // 100/s for a minute, six stalls: of each the 91 requests due in its first 900 ms wait more than 100 ms, and the 540th slowest of 600 is
@@ -89,7 +91,7 @@ func TestLateness(t *testing.T) {
 }
 
 func TestThePage(t *testing.T) {
-	b := &bench{workplace: &workplace{pinned: true}, flags: &compare{Stall: time.Minute}}
+	b := &bench{workplace: &workplace{pinned: true, cores: machine.Cores{Server: 0, Load: 1}}, flags: &compare{Stall: time.Minute}}
 	page := b.page([]row{
 		{tester: tester{name: "loadtest", version: "this one", open: true}, stalled: told{requests: 6000, slow: 546, p99: 901, lag: 0.25}, cost: told{done: done{cpu: time.Second, memory: 40e6}, requests: 10000}, highest: 5000, exact: lateness{10000, 0.05, 0.5, 3}},
 		{tester: tester{name: "vegeta", version: "v12"}, stalled: told{requests: 6000, slow: 573, p99: 892, lag: math.NaN()}, errCost: errors.New("killed | dead")},
@@ -104,7 +106,7 @@ func TestThePage(t *testing.T) {
 		"| vegeta v12 | killed / dead |  |  |  |",
 		"| k6 v1 | install: no network |  |  |  |  |",
 		"| loadtest this one | 10000 | 0.05 ms | 0.50 ms | 3.00 ms |",
-		"vegeta reads it.", "core 0, one at a time, and the server core 1", "load average was 0.5 at the beginning and 1.5",
+		"vegeta reads it.", "core 1, one at a time, and the server core 0", "load average was 0.5 at the beginning and 1.5",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"resnet-autoscaling/internal/bench/machine"
 )
 
 // loadAverage is how many processes wanted a core over the last minute; "": unknown.
@@ -20,7 +22,7 @@ func (b *bench) page(rows []row, read, before, after string) string {
 	var page strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&page, format+"\n", args...) }
 	say("# The load tester and its peers, side by side\n")
-	say("Written by `make bench-loadtest` on %s, on %s. %s", time.Now().UTC().Format("2006-01-02 15:04 MST"), processor(), b.coresText())
+	say("Written by `make bench-loadtest` on %s, on %s. %s", time.Now().UTC().Format("2006-01-02 15:04 MST"), machine.Describe(), b.coresText())
 	say("Others wanted the cores too: the load average was %s at the beginning and %s at the end (without others it stays below %d).\n", before, after, runtime.NumCPU()+1)
 	requests, slow, p99 := arithmetic(b.flags.Stall)
 	say("## A server that stalls\n")
@@ -55,7 +57,7 @@ func (b *bench) page(rows []row, read, before, after string) string {
 
 func (b *bench) coresText() string {
 	if b.pinned {
-		return "The testers had core " + testerCore + ", one at a time, and the server core " + serverCore + "."
+		return fmt.Sprintf("The testers had core %d, one at a time, and the server core %d.", b.cores.Load, b.cores.Server)
 	}
 	return "Testers and server shared the cores: they could not be pinned."
 }
@@ -107,15 +109,4 @@ func first(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// processor says what this runs on.
-func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // where it is missing, nothing is said of it
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return fmt.Sprintf("%d cores of %s", runtime.NumCPU(), strings.TrimSpace(value))
-		}
-	}
-	return fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.GOARCH)
 }

@@ -13,23 +13,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"resnet-autoscaling/internal/bench/machine"
 )
 
 // workplace is where the measuring happens: its files, and the cores.
 type workplace struct {
 	root, dir string
-	pinned    bool // tester and server have a core each
+	cores     machine.Cores // of the server and of the testers, where they are pinned
+	pinned    bool
 }
-
-// The cores of the testers and of the server.
-const (
-	testerCore = "0"
-	serverCore = "1"
-)
 
 func newWorkplace(root string) (*workplace, error) {
 	root, err := filepath.Abs(root)
@@ -37,17 +34,19 @@ func newWorkplace(root string) (*workplace, error) {
 		return nil, err
 	}
 	w := &workplace{root: root, dir: filepath.Join(root, ".cache", "bench", "loadtest")}
-	_, err = exec.LookPath("taskset")
-	w.pinned = err == nil && runtime.NumCPU() > 1
+	_, noTaskset := exec.LookPath("taskset")
+	var tooFew error
+	w.cores, tooFew = machine.TwoCores()
+	w.pinned = noTaskset == nil && tooFew == nil
 	return w, os.MkdirAll(w.dir, 0o755)
 }
 
 func (w *workplace) file(name string) string { return filepath.Join(w.dir, name) }
 
 // on is a command on a core.
-func (w *workplace) on(ctx context.Context, core, name string, args ...string) *exec.Cmd {
+func (w *workplace) on(ctx context.Context, core int, name string, args ...string) *exec.Cmd {
 	if w.pinned {
-		name, args = "taskset", append([]string{"-c", core, name}, args...)
+		name, args = "taskset", append([]string{"-c", strconv.Itoa(core), name}, args...)
 	}
 	c := exec.CommandContext(ctx, name, args...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
@@ -65,7 +64,7 @@ type done struct {
 
 // run runs a tester on its core, and on one thread where it can be told.
 func (w *workplace) run(ctx context.Context, env []string, name string, args ...string) (done, error) {
-	c := w.on(ctx, testerCore, name, args...)
+	c := w.on(ctx, w.cores.Load, name, args...)
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	c.Env = append(append(os.Environ(), "GOMAXPROCS=1"), env...)
@@ -99,7 +98,7 @@ func (w *workplace) serve(ctx context.Context, args ...string) (*server, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := w.on(ctx, serverCore, self, append([]string{"serve"}, args...)...)
+	c := w.on(ctx, w.cores.Server, self, append([]string{"serve"}, args...)...)
 	c.Env = append(os.Environ(), "GOMAXPROCS=1")
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
