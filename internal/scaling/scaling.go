@@ -23,6 +23,7 @@ type Pod struct {
 	Ready   bool      // takes requests
 	Since   time.Time // when Ready last became what it is; zero: unknown
 	Started time.Time // when it started; zero: it has not
+	Created time.Time // when it was asked for; zero: not known
 }
 
 // Sample is one pod's value of a signal, and when it was measured.

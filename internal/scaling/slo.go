@@ -176,10 +176,7 @@ const patient = 3
 func stuckPods(pods []Pod, usual time.Duration, now time.Time) int {
 	stuck := 0
 	for _, p := range pods {
-		since := p.Since
-		if p.Started.After(since) {
-			since = p.Started
-		}
+		since := later(later(p.Since, p.Started), p.Created)
 		if !p.Ready && !since.IsZero() && now.Sub(since) > max(patient*usual, shortestPatience) {
 			stuck++
 		}
