@@ -119,14 +119,19 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	defer func() { s.metrics.tick.Observe(time.Since(begin).Seconds()) }()
 	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, 10*time.Second))
 	defer cancel()
+	first := s.begins()
+	var past []scaling.Decision
+	if first {
+		past = s.before(ctx, begin)
+	}
 	seen, err := s.observe(ctx, begin)
 	if err != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()
 		return scaling.Decision{}, err
 	}
 	s.metrics.saw(seen.Observation)
-	if s.begins() {
-		s.remember(s.resume(ctx, seen.Replicas, begin)...)
+	if first {
+		s.remember(begun(past, seen.Replicas, begin)...)
 	}
 	d := s.decide(seen, begin)
 	err = s.apply(ctx, &d)
