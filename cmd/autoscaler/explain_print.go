@@ -157,7 +157,19 @@ func printStaffing(out io.Writer, d scaling.Decision) error {
 		if i == wanted {
 			mark = "  ← enough"
 		}
-		fmt.Fprintf(w, "%d\t%.0f%%\t%.2g%%\t%s\n", s.Replicas, 100*s.Load, 100*s.Late, mark)
+		fmt.Fprintf(w, "%d\t%.0f%%\t%s\t%s\n", s.Replicas, 100*s.Load, share(s.Late), mark)
 	}
 	return w.Flush()
+}
+
+// share is a part of all in percent, as exactly as matters.
+func share(of float64) string {
+	switch percent := 100 * of; {
+	case percent >= 10:
+		return fmt.Sprintf("%.0f%%", percent)
+	case percent >= 0.001 || percent == 0:
+		return fmt.Sprintf("%.2g%%", percent)
+	default:
+		return "<0.001%"
+	}
 }
