@@ -84,10 +84,11 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 		}
 		return d
 	}
+	d.Reckoning, d.Recommended, d.Reason = &r.Reckoning, r.Replicas, r.String()
 	if r.AtMost {
 		d.AtMax = atMax(fmt.Sprintf("a load of %.3g rps", r.StaffFor), ceil(r.StaffFor/r.Capacity)+1, p.Max, p.MaxWhy)
+		d.Reason += "; " + d.AtMax
 	}
-	d.Reckoning, d.Recommended, d.Reason = &r.Reckoning, r.Replicas, r.String()
 	switch {
 	case d.Recommended > d.From:
 		p.grow(&d, r, past, o, now)
