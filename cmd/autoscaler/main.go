@@ -98,15 +98,22 @@ func (f *settings) Validate() error {
 		command.Check(f.Tolerance >= 0 && f.Tolerance < 1, "--tolerance", f.Tolerance, "must be a share from 0 to below 1, such as 0.1"),
 		command.Check(f.UpWindow >= 0 && f.UpWindow <= time.Hour, "--up-window", f.UpWindow, "must be from 0s to 1h"),
 		command.Check(f.DownWindow == nil || *f.DownWindow >= 0 && *f.DownWindow <= time.Hour, "--down-window", text(f.DownWindow), "must be from 0s to 1h"),
-		command.Check(f.Price >= 0 && f.Price < math.Inf(1), "--price", f.Price, "must be what a replica costs an hour, such as 0.05"),
-		command.Check(f.MaxCost >= 0 && f.MaxCost < math.Inf(1) && (f.MaxCost == 0 || f.Price > 0), "--max-cost", f.MaxCost, "must be what all replicas may cost an hour, and needs a --price"),
-		command.Check(f.MaxCost == 0 || !(f.Price > 0) || f.ceiling().Max() >= max(1, f.MinReplicas), "--max-cost", f.MaxCost,
-			fmt.Sprintf("must pay for at least one replica, and for --min-replicas, which is %d, at --price %g", f.MinReplicas, f.Price)),
+		checkCost(f.ceiling(), f.MinReplicas),
 		command.Check(f.SLOLatency > 0 && f.SLOLatency <= time.Minute, "--slo-latency", f.SLOLatency, "must be above 0 and at most 1m, such as 250ms"),
 		command.Check(f.QueueTimeout > 0, "--queue-timeout", f.QueueTimeout, "must be above 0"),
 		command.Check(f.QueryTimeout > 0, "--query-timeout", f.QueryTimeout, "must be above 0"),
 		command.Check(f.CPUWindow >= 2*time.Second, "--cpu-window", f.CPUWindow, "must be at least 2s, and span several scrapes"),
 		command.Check(f.StaleCPUAfter > 0, "--stale-cpu-after", f.StaleCPUAfter, "must be above 0"),
+	)
+}
+
+// checkCost checks what replicas cost, and may.
+func checkCost(c scaling.Ceiling, least int) error {
+	return errors.Join(
+		command.Check(c.Price >= 0 && c.Price < math.Inf(1), "--price", c.Price, "must be what a replica costs an hour, such as 0.05"),
+		command.Check(c.MaxCost >= 0 && c.MaxCost < math.Inf(1) && (c.MaxCost == 0 || c.Price > 0), "--max-cost", c.MaxCost, "must be what all replicas may cost an hour, and needs a --price"),
+		command.Check(c.Replicas < 1 || c.Max() >= max(1, least) || c.Max() == c.Replicas, "--max-cost", c.MaxCost,
+			fmt.Sprintf("must pay for at least one replica, and for --min-replicas, which is %d, at --price %g", least, c.Price)),
 	)
 }
 

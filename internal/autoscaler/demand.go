@@ -68,6 +68,18 @@ func (s *Service) listen(ctx context.Context) heard {
 	return h
 }
 
+// unanswered is how many questions got no answer.
+func (h heard) unanswered() (n int) {
+	for _, err := range []error{
+		h.clockErr, h.arrivalsErr, h.away.err, h.waiting.err, h.queued.err, h.capacity.err, h.pictures.err, h.slots.err, h.served.err, h.servers.err, h.perCore.err,
+	} {
+		if errors.Is(err, scaling.ErrFailed) {
+			n++
+		}
+	}
+	return n
+}
+
 // listenCloser asks for what is needed only where something is missing.
 func (s *Service) listenCloser(ctx context.Context, h *heard) {
 	if errors.Is(h.arrivalsErr, scaling.ErrNoData) {

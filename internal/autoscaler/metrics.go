@@ -86,13 +86,13 @@ func (m *metrics) saw(o scaling.Observation) {
 		return
 	}
 	offered, start := math.NaN(), math.NaN()
-	if n := len(o.Demand.Rates); n > 0 {
+	if n := len(o.Demand.Rates); n > 0 && o.Demand.Err == nil {
 		offered = o.Demand.Rates[n-1]
 	}
 	if o.Demand.StartTime > 0 {
 		start = o.Demand.StartTime.Seconds()
 	}
-	m.heard(signalOffered, offered, o.Demand.Err)
+	m.heard(signalOffered, offered, nil)
 	m.heard(signalStart, start, nil)
 	m.heard(signalWaiting, o.Demand.Waiting, nil)
 }

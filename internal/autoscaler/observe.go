@@ -74,6 +74,7 @@ func (s *Service) observe(ctx context.Context, now time.Time) (sight, error) {
 	}
 	seen.Replicas, seen.RollingOut, seen.Pods = fleet.Replicas, fleet.RollingOut, fleet.Pods
 	if s.staffs {
+		s.metrics.errors.WithLabelValues(sourcePrometheus).Add(float64(said.unanswered()))
 		seen.Demand = s.demand(said, fleet, now)
 		return seen, nil
 	}

@@ -103,21 +103,32 @@ func (s *Service) Loop(ctx context.Context) error {
 // Alone is a single decision of an autoscaler that has seen nothing before: it first looks up what a running one knows.
 func (s *Service) Alone(ctx context.Context) (scaling.Decision, error) {
 	if s.staffs {
-		if _, err := s.observe(ctx, time.Now()); err == nil {
-			if err := s.recall(ctx); err != nil {
-				s.o.Log.Warn("the load of the past is not known; the forecast does without it", "error", err)
-			}
-		}
+		s.lookBack(ctx)
 	}
 	return s.Once(ctx)
 }
+
+// lookBack has what is known of the load looked up now. What that lacks, the tick that follows tells.
+func (s *Service) lookBack(ctx context.Context) {
+	looking, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	if _, err := s.observe(looking, time.Now()); err != nil {
+		return
+	}
+	if err := s.recall(ctx); err != nil {
+		s.o.Log.Warn("the load of the past is not known; the forecast does without it", "error", err)
+	}
+}
+
+// tickTimeout is how long a tick may take at least.
+const tickTimeout = 10 * time.Second
 
 // Once is one tick: observe, decide, apply. The error says that the cluster could not be read or would not be scaled; the decision, if
 // there was one, stands beside it.
 func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	begin := time.Now()
 	defer func() { s.metrics.tick.Observe(time.Since(begin).Seconds()) }()
-	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, 10*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, tickTimeout))
 	defer cancel()
 	first := s.begins()
 	var past []scaling.Decision

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +27,6 @@ type world struct {
 	faults      map[string]error               // by a word of a query or a series
 	values      map[string]float64             // the same, instead of what is usual
 	asked       map[string]int
-	ranges      []string
 	desired     []float64 // what autoscalers said before
 	skew        time.Duration
 	minutes     []float64
@@ -84,10 +85,9 @@ func (w *world) Counts(_ context.Context, series string, window time.Duration) (
 	var counts []scaling.Count
 	for i := range w.dispatchers {
 		c := scaling.Count{Name: fmt.Sprintf("dispatcher-%d", i)}
-		for at := w.begin.Add(2 * time.Second); !at.After(until); at = at.Add(5 * time.Second) {
-			if at.After(time.Now().Add(-window)) {
-				c.Samples = append(c.Samples, scaling.Sample{Value: w.offered(at.Sub(w.begin)) / float64(w.dispatchers), At: at.Add(w.skew)})
-			}
+		first := max(0, time.Since(w.begin)-window) / (5 * time.Second)
+		for at := w.begin.Add(first*5*time.Second + 2*time.Second); !at.After(until); at = at.Add(5 * time.Second) {
+			c.Samples = append(c.Samples, scaling.Sample{Value: w.offered(at.Sub(w.begin)) / float64(w.dispatchers), At: at.Add(w.skew)})
 		}
 		if c.Samples != nil {
 			counts = append(counts, c)
@@ -105,7 +105,6 @@ func (w *world) Range(_ context.Context, query string, until time.Time, long, st
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ranges = append(w.ranges, query)
 	switch {
 	case strings.Contains(query, "autoscaler_desired_replicas"):
 		if w.desired == nil {
@@ -514,6 +513,50 @@ func TestDecisionsTellAll(t *testing.T) {
 			if !strings.Contains(string(text), word) {
 				t.Errorf("no %s in %.2000s", word, text)
 			}
+		}
+	})
+}
+
+// A week of ticks leaves memory flat: what is known of the load, of starts and of decisions is as long as it is needed.
+func TestAWeekLeavesMemoryFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a week takes seconds")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		daily := func(t time.Duration) float64 { // requests until then, of a load that waves each hour
+			const hour = 3600
+			return 40*t.Seconds() + 30*hour/(2*math.Pi)*(1-math.Cos(2*math.Pi*t.Seconds()/hour))
+		}
+		l, _ := sloLoop(t, daily, func(o *autoscaler.Options) {
+			o.Interval = time.Minute
+			o.Log = slog.New(slog.DiscardHandler)
+		})
+		heap := func() uint64 {
+			l.cluster.mu.Lock()
+			l.cluster.events = nil // they are the cluster's
+			l.cluster.mu.Unlock()
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Loop(ctx) }()
+		time.Sleep(24 * time.Hour)
+		day := heap()
+		time.Sleep(6 * 24 * time.Hour)
+		week := heap()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		t.Logf("%d kB after a day, %d kB after a week of ticks", day>>10, week>>10)
+		if week > day+256<<10 {
+			t.Errorf("memory grows from %d to %d bytes", day, week)
+		}
+		if d := l.last(); d.Inputs.Demand.Known < 7*3600 || d.Inputs.Demand.Known > 15*3600 {
+			t.Errorf("the load is known for %v s", d.Inputs.Demand.Known)
 		}
 	})
 }
