@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/scaling"
+
+	"github.com/prometheus/common/model"
 )
 
 const (
@@ -58,10 +60,12 @@ func (m *memory) want() {
 	}
 }
 
-func (m *memory) begin() (begin time.Time, step time.Duration) {
+// known is the time that the record is of, and its steps; 0: no tick has seen anything.
+func (m *memory) known() (begin, end time.Time, step time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.record.End.Add(-time.Duration(len(m.record.Rates)) * m.step), m.step
+	end = m.record.End
+	return end.Add(-time.Duration(len(m.record.Rates)) * m.step), end, m.step
 }
 
 // recalled takes in what was before.
@@ -96,9 +100,9 @@ func (s *Service) recallLoop(ctx context.Context) {
 
 // recall looks up the load before what ticks saw. That there was none is no error.
 func (s *Service) recall(ctx context.Context) error {
-	begin, step := s.memory.begin()
+	begin, end, step := s.memory.known()
 	if step == 0 {
-		return nil // no tick has seen anything that history could go before
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, recallWait)
 	defer cancel()
@@ -106,17 +110,23 @@ func (s *Service) recall(ctx context.Context) error {
 	if s.blind.Load() {
 		counted = s.series.requests
 	}
-	// What was counted from step to step, by each counter that was there at both ends of it and did not begin anew. Looked at a second
-	// after each scrape, none is missed that came a little late.
-	apart := step.Seconds()
-	query := fmt.Sprintf("sum(clamp_min(%s - %s offset %gs, 0)) / %g", counted, counted, apart, apart)
-	rates, err := s.o.History.Range(ctx, query, begin.Add(time.Second), recordKept/step*step, step)
-	minutes, seasonErr := s.o.History.Range(ctx, fmt.Sprintf("sum(rate(%s[%s]))", counted, max(seasonStep, 4*step)), begin, seasonKept, seasonStep)
-	var season scaling.Season
-	if seasonErr == nil {
-		season = scaling.Season{Minutes: minutes, At: begin}
+	var older scaling.Record
+	var err error
+	if lacks := recordKept - end.Sub(begin); lacks > step {
+		// What was counted from step to step, by each counter that was there at both ends of it and did not begin anew. Looked at a second
+		// after each scrape, none is missed that came a little late.
+		apart := step.Seconds()
+		query := fmt.Sprintf("sum(clamp_min(%s - %s offset %gs, 0)) / %g", counted, counted, apart, apart)
+		older.End = begin
+		older.Rates, err = s.o.History.Range(ctx, query, begin.Add(time.Second), lacks.Truncate(step), step)
 	}
-	s.memory.recalled(scaling.Record{Rates: rates, End: begin}, step, season)
+	season := scaling.Season{At: end}
+	var seasonErr error
+	season.Minutes, seasonErr = s.o.History.Range(ctx, fmt.Sprintf("sum(rate(%s[%s]))", counted, model.Duration(max(seasonStep, 4*step))), end, seasonKept, seasonStep)
+	if seasonErr != nil {
+		season = scaling.Season{}
+	}
+	s.memory.recalled(older, step, season)
 	return errors.Join(unlessNone(err), unlessNone(seasonErr))
 }
 

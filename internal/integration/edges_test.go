@@ -38,6 +38,7 @@ type edges struct {
 	client          *http.Client
 	process         *exec.Cmd // Prometheus
 	kubeconfig      string
+	history         time.Duration
 
 	mu    sync.Mutex
 	rate  float64
@@ -85,7 +86,13 @@ func (f *fault) set(answer func(http.ResponseWriter, *http.Request) bool) {
 
 func newEdges(t *testing.T, replicas int) *edges {
 	t.Helper()
-	e := &edges{since: time.Now()}
+	return newEdgesAfter(t, replicas, 0)
+}
+
+// newEdgesAfter has a Prometheus that was there for long before.
+func newEdgesAfter(t *testing.T, replicas int, history time.Duration) *edges {
+	t.Helper()
+	e := &edges{since: time.Now(), history: history}
 	e.startAPI(t)
 	e.startPrometheus(t, replicas)
 	e.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
@@ -244,6 +251,7 @@ scrape_configs:
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	e.backfill(t, filepath.Join(dir, "data"))
 	listen := freeAddress(t)
 	e.process = exec.Command(testkit.Prometheus(t), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+listen, "--log.level=error")
 	e.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -254,6 +262,28 @@ scrape_configs:
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	e.prometheus = newFault(t, &url.URL{Scheme: "http", Host: listen}, transport, "")
+}
+
+// backfill gives Prometheus days of a dispatcher that is no more, which had 20 requests per second, scraped four times a minute.
+func (e *edges) backfill(t *testing.T, data string) {
+	t.Helper()
+	if e.history == 0 {
+		return
+	}
+	var text strings.Builder
+	text.WriteString("# TYPE dispatcher_arrivals counter\n")
+	end := time.Now().Add(-10 * time.Minute)
+	for at := end.Add(-e.history); at.Before(end); at = at.Add(15 * time.Second) {
+		fmt.Fprintf(&text, "dispatcher_arrivals_total{namespace=\"default\",pod=\"dispatcher-0\"} %d %d\n", 20*(at.Unix()-end.Add(-e.history).Unix()), at.Unix())
+	}
+	text.WriteString("# EOF\n")
+	file := filepath.Join(t.TempDir(), "history")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(testkit.Promtool(t), "tsdb", "create-blocks-from", "openmetrics", file, data).CombinedOutput(); err != nil {
+		t.Fatalf("promtool: %v\n%s", err, out)
+	}
 }
 
 func freeAddress(t *testing.T) string {
@@ -457,7 +487,6 @@ func (e *edges) apiFails(t *testing.T, s *scaler) {
 	}{
 		{"the right to scale is missing", refusePatch, "the right that is missing: patch on deployments/scale in namespace default"},
 		{"the token has expired", problem(401, status(401, "Unauthorized", "Unauthorized")), "Unauthorized"},
-		{"it is slow", hang, "deadline exceeded"},
 	} {
 		said := len(s.log.String())
 		e.api.set(c.answer)
@@ -467,6 +496,12 @@ func (e *edges) apiFails(t *testing.T, s *scaler) {
 		}
 		testkit.Eventually(t, c.name+": its log says so", func() bool { return strings.Contains(s.log.String()[said:], c.says) })
 	}
+	var hung atomic.Int32
+	e.api.set(func(w http.ResponseWriter, r *http.Request) bool {
+		hung.Add(1)
+		return hang(w, r)
+	})
+	testkit.Eventually(t, "it is slow: it is asked again and again", func() bool { return hung.Load() >= 3 })
 }
 
 // Two run; the one that leads is killed, without a chance to give the Lease back. The other takes over, and no patch is made twice.
@@ -541,5 +576,29 @@ func TestATickOfAThousandReplicas(t *testing.T) {
 	t.Logf("policy slo at %d replicas: a tick takes %.0f ms on average (budget %.0f); RSS %.1f MB", thousand, 1000*mean, 1000*budget, metric(t, s.url, "process_resident_memory_bytes", "")/1e6)
 	if mean > loaded*budget {
 		t.Errorf("a tick takes %.2f s", mean)
+	}
+}
+
+// What was days ago is looked up in a real Prometheus, beside the ticks.
+func TestDaysOfHistoryAreFound(t *testing.T) {
+	e := newEdgesAfter(t, 2, 3*24*time.Hour)
+	e.load(20)
+	s := e.scale(t)
+	testkit.Eventually(t, "days and hours are known", func() bool {
+		d := s.last(t)
+		return d.Reckoning != nil && d.Inputs.Demand.Days > 2.5 && d.Inputs.Demand.Known > 6*3600
+	})
+	explained, err := exec.Command(filepath.Join(bin, "autoscaler"), "explain", "--autoscaler-url="+s.url).CombinedOutput()
+	if err != nil || !strings.Contains(string(explained), "days in minutes") {
+		t.Errorf("%v\n%s", err, explained)
+	}
+	// So does whoever looks for a moment.
+	explained, err = exec.Command(filepath.Join(bin, "autoscaler"), "explain", "--autoscaler-url=http://127.0.0.1:1", "--policy=slo", "--slo-latency=300ms",
+		"--kubeconfig="+e.kubeconfig, "--prometheus-url="+e.prometheus.URL).CombinedOutput()
+	if err != nil || !strings.Contains(string(explained), "nobody answers") || !strings.Contains(string(explained), "3.0 days in minutes") {
+		t.Errorf("%v\n%s", err, explained)
+	}
+	if strings.Contains(s.log.String(), "the load of the past is not known") {
+		t.Error("history could not be had")
 	}
 }

@@ -2,19 +2,21 @@ package scaling
 
 import (
 	"fmt"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// readmesDecision is the example of the README: a service that grows by a request per second every second, from 100 to 214.
+// readmesDecision is the example of the README: a load that wavers around 100 requests per second, and then grows by about one every second.
 func readmesDecision() Decision {
 	now := storyEpoch
 	o := Observation{Replicas: 12}
 	o.Demand = Demand{Step: 5 * time.Second, At: now.Add(-3 * time.Second), Capacity: 13.1, Slots: 1, StartTime: 9 * time.Second}
 	for i := range 720 {
-		o.Demand.Rates = append(o.Demand.Rates, 100+max(0, 5*(float64(i)-696.2)))
+		o.Demand.Rates = append(o.Demand.Rates, 100+max(0, 5*(float64(i)-696.2))+6*math.Sin(float64(i)))
 	}
 	for range o.Replicas {
 		o.Pods = append(o.Pods, podStates['r'](now))
@@ -38,11 +40,13 @@ func TestTheReadmesExampleIsTrue(t *testing.T) {
 		fmt.Sprintf("staff for  %.4g requests/s, at %.4g per replica, each of which takes %.0f ms", r.StaffFor, r.Capacity, 1000*r.Service.Seconds()),
 	}
 	for _, s := range d.Staffing {
-		late := fmt.Sprintf("%.2g%%", 100*s.Late)
-		if s.Late >= 0.1 {
-			late = fmt.Sprintf("%.0f%%", 100*s.Late)
+		if s.Late >= 0.00001 { // explain says of less only that it is less
+			digits := 2
+			if s.Late > 0.995 {
+				digits = 3
+			}
+			sentences = append(sentences, fmt.Sprintf("%d  %.0f%%  %s%%", s.Replicas, 100*s.Load, strconv.FormatFloat(100*s.Late, 'g', digits, 64)))
 		}
-		sentences = append(sentences, fmt.Sprintf("%d  %.0f%%  %s", s.Replicas, 100*s.Load, late))
 	}
 	text := strings.Join(strings.Fields(string(readme)), " ") // however it is broken and aligned
 	for _, s := range sentences {

@@ -53,7 +53,10 @@ func joined(first, second []float64, unknown int) []float64 {
 	return append(first, second...)
 }
 
+// longestGap is how long a record may lack for want of a few ticks, without being looked up again.
+const longestGap = 2 * time.Minute
+
 // Gap tells whether a record lacks more of the time until now than a load tells of.
 func (r Record) Gap(l Load, step time.Duration) bool {
-	return len(r.Rates) == 0 || l.At.Sub(r.End) > time.Duration(len(l.Rates))*step
+	return len(r.Rates) == 0 || l.At.Sub(r.End) > max(longestGap, time.Duration(len(l.Rates))*step)
 }

@@ -21,7 +21,7 @@ func TestAfterAStepTheSLOHoldsAgain(t *testing.T) {
 				trace.Rates[s] = 8 * one
 			}
 			c := cluster(capacity, 3)
-			c.StartTime, c.Series, c.Seed = start, true, uint64(phase+1)
+			c.StartTime, c.StartNoise, c.Series, c.Seed = start, 0, true, uint64(phase+1)
 			p := scaling.SLO{Min: 1, Max: 64, Latency: c.Latency, Interval: simulate.Interval, QueueTimeout: c.QueueTimeout, Tuning: scaling.DefaultTuning()}
 			r := simulated(t, c, trace, simulate.NewLive(p))
 			worst = max(worst, backWithin(r.Series, step)-step)
