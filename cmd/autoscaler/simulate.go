@@ -42,6 +42,8 @@ type simulation struct {
 	MinReplicas    int           `default:"1" help:"Fewest replicas."`
 	MaxReplicas    int           `default:"64" help:"Most replicas."`
 	SLOLatency     time.Duration `name:"slo-latency" default:"250ms" help:"A request that is answered later is a violation."`
+	Price          float64       `help:"Price of a replica for an hour, in any currency: results then tell what they cost." placeholder:"MONEY"`
+	MaxCost        float64       `help:"Most that all replicas together may cost an hour, at --price: with --max-replicas, whichever allows fewer." placeholder:"MONEY"`
 	Learn          time.Duration `help:"So much of the load's beginning is seen but not judged." placeholder:"168h"`
 	Seed           uint64        `default:"1" help:"Of all that is random: the same seed, the same answer."`
 	Recommend      bool          `help:"Search settings for the cheapest that keep 99 of 100 requests within --slo-latency, and print the flags."`
@@ -61,12 +63,17 @@ func (s *simulation) Validate() error {
 		command.Check(s.MinReplicas >= 0, "--min-replicas", s.MinReplicas, "must not be negative"),
 		command.Check(s.MaxReplicas >= max(1, s.MinReplicas) && s.MaxReplicas <= 10000, "--max-replicas", s.MaxReplicas, "must be at least --min-replicas and 1, and at most 10000"),
 		command.Check(s.SLOLatency > 0, "--slo-latency", s.SLOLatency, "must be above 0"),
+		checkCost(s.ceiling(), s.MinReplicas),
 		command.Check(s.Learn >= 0, "--learn", s.Learn, "must not be negative"),
 	}
 	for _, name := range s.Policy {
 		check = append(check, command.Check(slices.Contains(policyNames, name), "--policy", name, "must be "+strings.Join(policyNames, " or ")))
 	}
 	return errors.Join(check...)
+}
+
+func (s *simulation) ceiling() scaling.Ceiling {
+	return scaling.Ceiling{Replicas: s.MaxReplicas, Price: s.Price, MaxCost: s.MaxCost}
 }
 
 var policyNames = []string{"slo", "target"}
@@ -102,6 +109,7 @@ type outcome struct {
 	policy    string
 	flags     string // "": those that were given
 	capacity  float64
+	cost      float64 // of its replicas, at --price
 	oracle    simulate.Oracle
 	recommend bool
 }
@@ -111,7 +119,7 @@ func (s *simulation) cluster(t simulate.Trace) simulate.Cluster {
 	c := simulate.Default()
 	c.Capacity, c.Slots, c.ServiceNoise = s.Capacity, s.Slots, s.Noise
 	c.StartTime, c.StartNoise, c.Latency = s.StartTime, s.StartNoise, s.SLOLatency
-	c.MaxReplicas, c.Arrivals, c.Seed = s.MaxReplicas, simulate.Manner(s.Arrivals), s.Seed
+	c.MaxReplicas, c.Arrivals, c.Seed = s.ceiling().Max(), simulate.Manner(s.Arrivals), s.Seed
 	c.Judged, c.Series = int(s.Learn/time.Second), s.HTML != ""
 	c = c.For(t)
 	c.Replicas = max(c.Replicas, s.MinReplicas)
@@ -130,7 +138,7 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 			return outcome{}, err
 		}
 		r, err := simulate.Run(c, t, simulate.NewLive(p))
-		return outcome{Result: r, policy: name, flags: flags, capacity: c.Capacity, oracle: oracle}, err
+		return outcome{Result: r, policy: name, flags: flags, capacity: c.Capacity, cost: s.Price * r.ReplicaSeconds / 3600, oracle: oracle}, err
 	}
 	for _, name := range s.Policy {
 		o, err := run(name, "", s.policy(name, c, s.MinReplicas, 5*time.Minute))
@@ -149,10 +157,10 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 // policy is one of them by its name, as the autoscaler itself would be set up.
 func (s *simulation) policy(name string, c simulate.Cluster, least int, down time.Duration) scaling.Policy {
 	if name == "slo" {
-		return scaling.SLO{Min: least, Max: s.MaxReplicas, Latency: c.Latency, Interval: simulate.Interval, QueueTimeout: c.QueueTimeout, Tuning: scaling.DefaultTuning()}
+		return scaling.SLO{Min: least, Max: s.ceiling().Max(), Latency: c.Latency, Interval: simulate.Interval, QueueTimeout: c.QueueTimeout, Tuning: scaling.DefaultTuning()}
 	}
 	return scaling.Target{
-		Min: least, Max: s.MaxReplicas, Tolerance: 0.1, DownWindow: down,
+		Min: least, Max: s.ceiling().Max(), Tolerance: 0.1, DownWindow: down,
 		UpSteps:   []scaling.Step{{Percent: 100, Period: 15 * time.Second}, {Pods: 4, Period: 15 * time.Second}},
 		DownSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}},
 	}

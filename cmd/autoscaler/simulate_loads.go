@@ -71,7 +71,7 @@ func (s *simulation) fromPrometheus(ctx context.Context) (simulate.Trace, error)
 		return simulate.Trace{}, &command.Misuse{Flag: "--prometheus-url", Value: s.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
 	}
 	const step = 15 * time.Second
-	rates, err := prom.New(base, &http.Client{}, 30*time.Second).Range(ctx, arrivalsQuery, s.FromPrometheus, step)
+	rates, err := prom.New(base, &http.Client{}, 30*time.Second).Range(ctx, arrivalsQuery, time.Now().Truncate(step), s.FromPrometheus, step)
 	if err != nil {
 		return simulate.Trace{}, fmt.Errorf("--from-prometheus: %w", err)
 	}

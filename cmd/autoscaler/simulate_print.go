@@ -21,6 +21,7 @@ type line struct {
 	Scalings             int     `json:"scalings"`
 	Reversals            int     `json:"reversals"`
 	OracleReplicaSeconds float64 `json:"oracle_replica_seconds"`
+	Cost                 float64 `json:"cost,omitempty"`
 }
 
 func printJSON(out io.Writer, outcomes []outcome) error {
@@ -28,7 +29,7 @@ func printJSON(out io.Writer, outcomes []outcome) error {
 	for _, o := range outcomes {
 		lines = append(lines, line{
 			Trace: o.Trace, Policy: o.policy, Violations: o.Violations(), ReplicaSeconds: o.ReplicaSeconds,
-			Scalings: o.Scalings, Reversals: o.Reversals, OracleReplicaSeconds: o.oracle.Instant,
+			Scalings: o.Scalings, Reversals: o.Reversals, OracleReplicaSeconds: o.oracle.Instant, Cost: o.cost,
 		})
 	}
 	e := json.NewEncoder(out)
@@ -45,15 +46,15 @@ func (s *simulation) print(out io.Writer, outcomes []outcome) error {
 			trace = o.Trace
 			hours := float64(o.Seconds) / 3600
 			fmt.Fprintf(w, "%s: %.3g h, %d requests; a replica answers %.3g rps, pods start in %v\n", trace, hours, o.Offered, o.capacity, s.StartTime)
-			fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t")
-			fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding)
-			fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant)
+			fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t"+s.money("cost"))
+			fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t%s\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding, s.paid(o.oracle.Instant))
+			fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t%s\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant, s.paid(o.oracle.Holding))
 		}
 		if o.recommend {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
-			o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals)
+		fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t%s\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
+			o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals, s.paid(o.ReplicaSeconds))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -71,6 +72,19 @@ func (s *simulation) print(out io.Writer, outcomes []outcome) error {
 		}
 	}
 	return nil
+}
+
+// money is a cell of the column that is there only where a replica has a price.
+func (s *simulation) money(cell string) string {
+	if s.Price == 0 {
+		return ""
+	}
+	return cell + "\t"
+}
+
+// paid is what replicas cost.
+func (s *simulation) paid(replicaSeconds float64) string {
+	return s.money(fmt.Sprintf("%.2f", s.Price*replicaSeconds/3600))
 }
 
 func (s *simulation) plot(outcomes []outcome) error {

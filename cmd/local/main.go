@@ -37,9 +37,9 @@ type up struct{ system }
 
 type demo struct {
 	system
-	Images string      `default:"images" help:"The pictures to send: one, or a folder of them."`
-	Report string      `default:"out/report.html" help:"Where the report is written." placeholder:"FILE"`
-	SLO    summary.SLO `name:"slo" default:"p99<2s" help:"The objective that has to hold."`
+	Images string       `default:"images" help:"The pictures to send: one, or a folder of them."`
+	Report string       `default:"out/report.html" help:"Where the report is written." placeholder:"FILE"`
+	SLO    *summary.SLO `name:"slo" help:"The objective that has to hold. Default: p99<2s; with --policy slo, p99 within --slo-latency." placeholder:"p99<2s"`
 }
 
 func main() { os.Exit(command.Run(about, &flags{}, os.Args[1:], os.Stdout, os.Stderr)) }
@@ -79,15 +79,41 @@ func (d *demo) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Starting. So that three minutes show both, the autoscaler looks back over 15 s of requests here instead of 30 s and over 30 s of\nCPU instead of 1m, and waits 20 s before it scales down instead of 300 s.")
-	return d.run(ctx, log, []string{"--rate-window=15s", "--cpu-window=30s", "--down-window=20s"}, func(ctx context.Context, s *local.Service, method string) error {
+	objective, err := d.objective()
+	if err != nil {
+		return err
+	}
+	said, args := d.hurry()
+	fmt.Fprintln(out, said)
+	return d.run(ctx, log, args, func(ctx context.Context, s *local.Service, method string) error {
 		fmt.Fprintf(out, "Up; CPU is limited by %s. kubectl --kubeconfig %s get pods -w\n", method, s.Kubeconfig())
-		err := s.Demo(ctx, local.Demo{Loadtest: d.bin("loadtest"), Images: d.Images, Report: d.Report, SLO: d.SLO, Out: out})
+		err := s.Demo(ctx, local.Demo{Loadtest: d.bin("loadtest"), Images: d.Images, Report: d.Report, SLO: objective, Out: out})
 		if err == nil {
 			fmt.Fprintln(out, "Nothing was lost, the SLO held, replicas rose and fell.")
 		}
 		return err
 	})
+}
+
+// objective is what has to hold.
+func (d *demo) objective() (summary.SLO, error) {
+	switch {
+	case d.SLO != nil:
+		return *d.SLO, nil
+	case d.Policy == policySLO:
+		return summary.ParseSLO("p99<" + d.SLOLatency.String())
+	default:
+		return summary.ParseSLO("p99<2s")
+	}
+}
+
+// hurry is what makes three minutes show growth and shrinking.
+func (d *demo) hurry() (said string, args []string) {
+	if d.Policy == policySLO {
+		return "Starting. So that three minutes show both, there may be fewer replicas 20 s after there were more here, instead of 90 s.", []string{"--down-window=20s"}
+	}
+	return "Starting. So that three minutes show both, the autoscaler looks back over 15 s of requests here instead of 30 s and over 30 s of\n" +
+		"CPU instead of 1m, and waits 20 s before it scales down instead of 300 s.", []string{"--rate-window=15s", "--cpu-window=30s", "--down-window=20s"}
 }
 
 // check finds out before anything starts what the load test would find out at its end.

@@ -28,6 +28,9 @@ type system struct {
 	MaxReplicas int         `help:"Most replicas. Default: as many as fit into seven eighths of this machine's cores." placeholder:"N"`
 	CPU         command.CPU `name:"cpu" default:"250m" help:"CPU of each replica: 250m, 0.5 or 2."`
 
+	Policy     string        `default:"target" enum:"target,slo" help:"The autoscaler's: target or slo; see autoscaler --help."`
+	SLOLatency time.Duration `name:"slo-latency" default:"250ms" help:"With --policy slo: the latency that 99 of 100 requests are to keep."`
+
 	Listen           netip.AddrPort `default:"127.0.0.1:8080" help:"Address of the dispatcher."`
 	AutoscalerListen netip.AddrPort `default:"127.0.0.1:8081" help:"Address of the autoscaler."`
 	PrometheusListen netip.AddrPort `default:"127.0.0.1:9090" help:"Address of Prometheus."`
@@ -45,6 +48,7 @@ func (s *system) Validate() error {
 		loopback("--listen", s.Listen), loopback("--autoscaler-listen", s.AutoscalerListen), loopback("--prometheus-listen", s.PrometheusListen),
 		loopback("--api-listen", s.APIListen), loopback("--node-listen", s.NodeListen),
 		command.Check(s.Pods.IsValid() && s.Pods.Addr().IsLoopback(), "--pods", s.Pods, "must be a loopback range such as 127.64.0.0/16"),
+		command.Check(s.SLOLatency > 0, "--slo-latency", s.SLOLatency, "must be above 0"),
 		command.Check(s.MaxReplicas >= 0, "--max-replicas", s.MaxReplicas, "must not be negative"),
 	)
 }
@@ -78,12 +82,22 @@ func (s *system) run(ctx context.Context, log *slog.Logger, autoscalerArgs []str
 		return err
 	}
 	defer func() { err = errors.Join(err, launcher.Close()) }()
-	service, err := s.service(launcher, autoscalerArgs, log)
+	service, err := s.service(launcher, append(s.decides(), autoscalerArgs...), log)
 	if err != nil {
 		return err
 	}
 	return service.Run(ctx, func(ctx context.Context) error { return use(ctx, service, launcher.Method()) })
 }
+
+// decides is how the autoscaler is told to decide.
+func (s *system) decides() []string {
+	if s.Policy == policySLO {
+		return []string{"--policy=slo", "--slo-latency=" + s.SLOLatency.String()}
+	}
+	return []string{"--policy=" + s.Policy}
+}
+
+const policySLO = "slo"
 
 // built finds out early whether the binaries that pods and components are made of are there.
 func (s *system) built() error {

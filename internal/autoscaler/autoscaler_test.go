@@ -143,6 +143,16 @@ func (m *metricsOf) DatedByPod(_ context.Context, query, _ string, limit time.Du
 	return samples, err
 }
 
+func (m *metricsOf) Counts(context.Context, string, time.Duration) ([]scaling.Count, error) {
+	return nil, scaling.ErrNoData
+}
+
+func (m *metricsOf) Clock(context.Context) (time.Time, error) { return time.Now(), nil }
+
+func (m *metricsOf) Range(context.Context, string, time.Time, time.Duration, time.Duration) ([]float64, error) {
+	return nil, scaling.ErrNoData
+}
+
 func (m *metricsOf) set(err error, values map[string]float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,7 +176,7 @@ func newLoop(t *testing.T, change func(*autoscaler.Options)) loop {
 	o := autoscaler.Options{
 		MaxReplicas: 10,
 		Policy:      scaling.Target{Min: 1, Max: 10, Tolerance: 0.1, UpSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}}},
-		Prometheus:  l.metrics, Deployment: l.cluster, Elect: autoscaler.Alone,
+		Prometheus:  l.metrics, History: l.metrics, Deployment: l.cluster, Elect: autoscaler.Alone,
 		Name: "resnet-inference", Namespace: "default", Container: "resnet", Interval: 5 * time.Second, RateWindow: 30 * time.Second,
 		CPUWindow: time.Minute, StaleAfter: 20 * time.Second, StaleCPU: 45 * time.Second, TargetCPU: 0.7, TargetShare: 0.7,
 		Registry: l.registry, Log: slog.New(slog.NewTextHandler(l.log, nil)),

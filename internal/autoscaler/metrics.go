@@ -13,7 +13,7 @@ import (
 
 type metrics struct {
 	desired, current, leader prometheus.Gauge
-	signal                   *prometheus.GaugeVec
+	signal, warning          *prometheus.GaugeVec
 	decisions, holds, errors *prometheus.CounterVec
 	tick                     prometheus.Histogram
 }
@@ -29,7 +29,18 @@ const (
 	signalRequests = "requests"
 	signalCPU      = "cpu"
 	signalOffered  = "offered"
+	signalForecast = "forecast"
+	signalStaffed  = "staffed"
+	signalCapacity = "capacity"
+	signalWaiting  = "waiting"
+	signalStart    = "start_seconds"
 )
+
+var signals = []string{signalRequests, signalCPU, signalOffered, signalForecast, signalStaffed, signalCapacity, signalWaiting, signalStart}
+
+const signalHelp = "What the last tick saw, NaN while it is not known or not looked at. By policy target: requests (per second) and cpu (as a share of its request), " +
+	"each the mean of the pods. By policy slo: forecast and staffed, requests per second expected when new replicas will be up, and with what is added for safety; " +
+	"capacity, those that all ready replicas can answer; waiting requests; start_seconds, that a pod takes. By both: offered, requests per second that come in."
 
 func newMetrics(r *prometheus.Registry, most int) *metrics {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -38,7 +49,8 @@ func newMetrics(r *prometheus.Registry, most int) *metrics {
 		desired:   f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_desired_replicas", Help: "Replicas that the last decision wants."}),
 		current:   f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_current_replicas", Help: "Replicas that the Deployment asked for at the last tick."}),
 		leader:    f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_leader", Help: "1 while this autoscaler is the one that acts."}),
-		signal:    f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_signal", Help: "A signal at the last tick, NaN while it is not known: requests per second and CPU as a share of its request, each the mean of the pods; offered: requests per second that come to the dispatchers."}, []string{"name"}),
+		signal:    f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_signal", Help: signalHelp}, []string{"name"}),
+		warning:   f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_warning", Help: "1 while there is something that a person has to mend: the load takes more than the most replicas, no number of them keeps the SLO, or what is shed is not seen."}, []string{"reason"}),
 		decisions: f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_decisions_total", Help: "Decisions by direction."}, []string{"direction"}),
 		holds:     f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_holds_total", Help: "Ticks at which it held, by reason."}, []string{"reason"}),
 		errors:    f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_poll_errors_total", Help: "Questions that got no answer, by whom they were put to."}, []string{"source"}),
@@ -54,7 +66,10 @@ func newMetrics(r *prometheus.Registry, most int) *metrics {
 	for _, source := range []string{sourcePrometheus, sourceKubernetes} {
 		m.errors.WithLabelValues(source)
 	}
-	for _, name := range []string{signalRequests, signalCPU, signalOffered} {
+	for _, warning := range scaling.Warnings {
+		m.warning.WithLabelValues(string(warning))
+	}
+	for _, name := range signals {
 		m.signal.WithLabelValues(name).Set(math.NaN())
 	}
 	return m
@@ -66,7 +81,20 @@ func (m *metrics) saw(o scaling.Observation) {
 	for _, s := range o.Signals {
 		m.heard(s.Name, s.Mean(o.Pods), s.Err)
 	}
-	m.heard(signalOffered, o.Offered.Rate, o.Offered.Err)
+	if len(o.Signals) > 0 {
+		m.heard(signalOffered, o.Offered.Rate, o.Offered.Err)
+		return
+	}
+	offered, start := math.NaN(), math.NaN()
+	if n := len(o.Demand.Rates); n > 0 && o.Demand.Err == nil {
+		offered = o.Demand.Rates[n-1]
+	}
+	if o.Demand.StartTime > 0 {
+		start = o.Demand.StartTime.Seconds()
+	}
+	m.heard(signalOffered, offered, nil)
+	m.heard(signalStart, start, nil)
+	m.heard(signalWaiting, o.Demand.Waiting, nil)
 }
 
 func (m *metrics) heard(name string, value float64, err error) {
@@ -85,4 +113,19 @@ func (m *metrics) decided(d scaling.Decision) {
 	if d.Hold != scaling.HoldNone {
 		m.holds.WithLabelValues(string(d.Hold)).Inc()
 	}
+	forecast, staffed, capacity := math.NaN(), math.NaN(), math.NaN()
+	if r := d.Reckoning; r != nil {
+		forecast, staffed, capacity = r.Forecast, r.StaffFor, r.Capacity*float64(r.Ready)
+	}
+	m.signal.WithLabelValues(signalForecast).Set(forecast)
+	m.signal.WithLabelValues(signalStaffed).Set(staffed)
+	m.signal.WithLabelValues(signalCapacity).Set(capacity)
+}
+
+func (m *metrics) warns(w scaling.Warning, on bool) {
+	value := 0.0
+	if on {
+		value = 1
+	}
+	m.warning.WithLabelValues(string(w)).Set(value)
 }

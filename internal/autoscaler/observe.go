@@ -13,8 +13,13 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// series are what is asked of Prometheus about: each counts per pod.
-type series struct{ requests, capacity, cpu, arrivals string }
+// series are what is asked of Prometheus about, each of them by pod.
+type series struct {
+	requests, ok, pictures, queued, capacity, slots, cpu string // of the replicas
+	arrivals, answered, waiting                          string // of the dispatchers
+	desired, leader, start                               string // of autoscalers
+	up                                                   string
+}
 
 func (o Options) series() series {
 	pods := fmt.Sprintf("namespace=%q,pod=~%q", o.Namespace, regexp.QuoteMeta(o.Name)+"-.*")
@@ -24,7 +29,17 @@ func (o Options) series() series {
 		// Docker as minikube runs it leaves the container label empty (kubernetes/minikube#16742); elsewhere the sum over the pod has
 		// an empty one too, and the largest of a pod's series is one of the two.
 		cpu:      fmt.Sprintf("container_cpu_usage_seconds_total{%s,container=~%q}", pods, regexp.QuoteMeta(o.Container)+"|"),
+		ok:       fmt.Sprintf("inference_requests_total{%s,outcome=\"ok\"}", pods),
+		pictures: fmt.Sprintf("inference_images_total{%s}", pods),
+		queued:   fmt.Sprintf("inference_queue_length{%s}", pods),
+		slots:    fmt.Sprintf("inference_slots{%s}", pods),
 		arrivals: fmt.Sprintf("dispatcher_arrivals_total{namespace=%q}", o.Namespace),
+		answered: fmt.Sprintf("dispatcher_requests_total{namespace=%q,code=\"200\"}", o.Namespace),
+		waiting:  fmt.Sprintf("dispatcher_queue_length{namespace=%q}", o.Namespace),
+		desired:  fmt.Sprintf("autoscaler_desired_replicas{namespace=%q}", o.Namespace),
+		leader:   fmt.Sprintf("autoscaler_leader{namespace=%q}", o.Namespace),
+		start:    fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalStart),
+		up:       fmt.Sprintf("up{namespace=%q}", o.Namespace),
 	}
 }
 
@@ -37,22 +52,32 @@ type sight struct {
 
 // observe asks the cluster and Prometheus for everything at once. Only the Deployment and its pods are needed: what else could not be
 // had is part of what is seen.
-func (s *Service) observe(ctx context.Context) (sight, error) {
+func (s *Service) observe(ctx context.Context, now time.Time) (sight, error) {
 	var seen sight
 	var fleet scaling.Fleet
 	var err error
-	var requests, used scaling.Signal
 	var asking sync.WaitGroup
 	asking.Go(func() { fleet, err = s.o.Deployment.Fleet(ctx) })
 	asking.Go(func() { seen.other, seen.otherErr = s.o.Deployment.OtherAutoscaler(ctx) })
-	asking.Go(func() { requests = s.requests(ctx) })
-	asking.Go(func() { used = s.cpu(ctx) })
-	asking.Go(func() { seen.Offered = s.offered(ctx) })
+	var requests, used scaling.Signal
+	var said heard
+	if s.staffs {
+		asking.Go(func() { said = s.listen(ctx) })
+	} else {
+		asking.Go(func() { requests = s.requests(ctx) })
+		asking.Go(func() { used = s.cpu(ctx) })
+		asking.Go(func() { seen.Offered = s.offered(ctx) })
+	}
 	asking.Wait()
 	if err != nil {
 		return sight{}, err
 	}
 	seen.Replicas, seen.RollingOut, seen.Pods = fleet.Replicas, fleet.RollingOut, fleet.Pods
+	if s.staffs {
+		s.metrics.errors.WithLabelValues(sourcePrometheus).Add(float64(said.unanswered()))
+		seen.Demand = s.demand(said, fleet, now)
+		return seen, nil
+	}
 	seen.Signals = []scaling.Signal{requests, shareOfRequest(used, fleet)}
 	return seen, nil
 }

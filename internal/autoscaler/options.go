@@ -24,6 +24,10 @@ type Prometheus interface {
 	FreshByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
 	// DatedByPod is FreshByPod with values that are dated by that newest sample.
 	DatedByPod(ctx context.Context, query, series string, limit time.Duration) (map[string]scaling.Sample, error)
+	// Counts are counters' samples of a window up to now, by pod, dated by Prometheus' clock.
+	Counts(ctx context.Context, series string, window time.Duration) ([]scaling.Count, error)
+	// Clock is what that clock says now.
+	Clock(ctx context.Context) (time.Time, error)
 }
 
 // Deployment is what is scaled.
@@ -44,15 +48,18 @@ func Alone(ctx context.Context, _ func(string), lead func(context.Context) error
 	return lead(ctx)
 }
 
-// Options are the settings of a Service. All are required but TargetRPS, DryRun and Told.
+// Options are the settings of a Service. All are required but Price, MaxCost, TargetRPS, DryRun and Told.
 type Options struct {
 	Listen string // "": no server, as for a single decision
 	Policy scaling.Policy
 	// MaxReplicas is the policy's bound, for those who watch how near it is.
 	MaxReplicas int
-	Prometheus  Prometheus
-	Deployment  Deployment
-	Elect       Elect
+	// Price is that of a replica for an hour, MaxCost the most that all of them may cost; 0: not told, and any.
+	Price, MaxCost float64
+	Prometheus     Prometheus
+	History        History
+	Deployment     Deployment
+	Elect          Elect
 
 	Name       string // of the Deployment: its pods' names begin with it
 	Namespace  string

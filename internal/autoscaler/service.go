@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"resnet-autoscaling/internal/httpserve"
@@ -21,13 +23,22 @@ type Service struct {
 	series  series
 	metrics *metrics
 	server  *httpserve.Server // nil where there is no Listen
+	memory  *memory
+	staffs  bool        // by the load of all replicas together, instead of signals of each
+	blind   atomic.Bool // whether only what is answered is seen
+
+	// Of the goroutine that ticks.
+	warned       map[scaling.Warning]bool
+	starts       scaling.Starts
+	lastCapacity float64
 
 	mu   sync.Mutex
-	past []scaling.Decision // oldest first; at least as far back as the policy remembers
+	past []scaling.Decision // oldest first, as far back as the policy remembers
+	told []scaling.Decision // the last that were made here, oldest first
 	held scaling.Hold       // of the last tick, so that a hold is told once
 }
 
-// shown is how many decisions /decisions keeps beyond what the policy needs.
+// shown is how many decisions /decisions tells.
 const shown = 200
 
 // New checks the options and binds the listener.
@@ -35,7 +46,8 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry, o.MaxReplicas)}
+	_, staffs := o.Policy.(scaling.SLO)
+	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry, o.MaxReplicas), memory: newMemory(), staffs: staffs, warned: map[scaling.Warning]bool{}}
 	if o.Listen == "" {
 		return s, nil
 	}
@@ -68,6 +80,12 @@ func (s *Service) holder(name string) { s.o.Log.Info("leader", "holder", name) }
 func (s *Service) Loop(ctx context.Context) error {
 	s.metrics.leader.Set(1)
 	defer s.metrics.leader.Set(0)
+	s.forget()
+	var recalling sync.WaitGroup
+	defer recalling.Wait()
+	if s.staffs {
+		recalling.Go(func() { s.recallLoop(ctx) })
+	}
 	tick := time.NewTicker(s.o.Interval)
 	defer tick.Stop()
 	for {
@@ -82,22 +100,55 @@ func (s *Service) Loop(ctx context.Context) error {
 	}
 }
 
+// Alone is a single decision of an autoscaler that has seen nothing before: it first looks up what a running one knows.
+func (s *Service) Alone(ctx context.Context) (scaling.Decision, error) {
+	if s.staffs {
+		s.lookBack(ctx)
+	}
+	return s.Once(ctx)
+}
+
+// lookBack has what is known of the load looked up now. What that lacks, the tick that follows tells.
+func (s *Service) lookBack(ctx context.Context) {
+	looking, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	if _, err := s.observe(looking, time.Now()); err != nil {
+		return
+	}
+	if err := s.recall(ctx); err != nil {
+		s.o.Log.Warn("the load of the past is not known; the forecast does without it", "error", err)
+	}
+}
+
+// tickTimeout is how long a tick may take at least.
+const tickTimeout = 10 * time.Second
+
 // Once is one tick: observe, decide, apply. The error says that the cluster could not be read or would not be scaled; the decision, if
 // there was one, stands beside it.
 func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	begin := time.Now()
 	defer func() { s.metrics.tick.Observe(time.Since(begin).Seconds()) }()
-	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, 10*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, max(s.o.Interval, tickTimeout))
 	defer cancel()
-	seen, err := s.observe(ctx)
+	first := s.begins()
+	var past []scaling.Decision
+	if first {
+		past = s.before(ctx, begin)
+	}
+	seen, err := s.observe(ctx, begin)
 	if err != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()
 		return scaling.Decision{}, err
 	}
 	s.metrics.saw(seen.Observation)
+	if first {
+		s.remember(begun(past, seen.Replicas, begin)...)
+	}
 	d := s.decide(seen, begin)
 	err = s.apply(ctx, &d)
 	s.remember(d)
+	d = d.Explained(seen.Observation, s.o.Price)
+	s.keep(d)
 	s.tell(ctx, d)
 	return d, err
 }
@@ -116,31 +167,64 @@ func (s *Service) decide(seen sight, now time.Time) scaling.Decision {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.past) == 0 {
-		s.past = []scaling.Decision{scaling.Start(seen.Replicas, now)}
-	}
 	return s.o.Policy.Decide(s.past, seen.Observation, now)
 }
 
-// remember keeps a decision for as long as the policy may look back on it.
-func (s *Service) remember(d scaling.Decision) {
+// begins tells whether nothing was decided yet.
+func (s *Service) begins() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.past = append(s.past, d)
-	for len(s.past) > shown && s.past[0].At.Before(d.At.Add(-s.o.Policy.Memory())) {
+	return len(s.past) == 0
+}
+
+// forget makes the next tick the first: while another led, anything may have been decided.
+func (s *Service) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.past = nil
+}
+
+// remember keeps decisions for as long as the policy may look back on them.
+func (s *Service) remember(decided ...scaling.Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.past = append(s.past, decided...)
+	for newest := s.past[len(s.past)-1].At; s.past[0].At.Before(newest.Add(-s.o.Policy.Memory())); {
 		s.past = s.past[1:]
 	}
 }
 
-// decisions shows the last decisions, newest first.
-func (s *Service) decisions(w http.ResponseWriter, _ *http.Request) {
+// keep keeps a decision for those who ask.
+func (s *Service) keep(d scaling.Decision) {
 	s.mu.Lock()
-	list := make([]scaling.Decision, 0, len(s.past))
-	for i := len(s.past) - 1; i >= 0; i-- {
-		list = append(list, s.past[i])
-	}
+	defer s.mu.Unlock()
+	s.told = append(s.told, d)
+	s.told = s.told[max(0, len(s.told)-shown):]
+}
+
+// Account is what /decisions tells.
+type Account struct {
+	Policy      string             `json:"policy"`
+	DryRun      bool               `json:"dry_run"`
+	MaxReplicas int                `json:"max_replicas"`
+	Price       float64            `json:"price,omitempty"`    // of a replica for an hour
+	MaxCost     float64            `json:"max_cost,omitempty"` // of all replicas for an hour
+	Decisions   []scaling.Decision `json:"decisions"`          // newest first
+}
+
+// Account is the last decisions, and what they were made by.
+func (s *Service) Account() Account {
+	s.mu.Lock()
+	list := slices.Clone(s.told)
 	s.mu.Unlock()
+	slices.Reverse(list)
+	return Account{
+		Policy: s.o.Policy.String(), DryRun: s.o.DryRun, MaxReplicas: s.o.MaxReplicas, Price: s.o.Price, MaxCost: s.o.MaxCost, Decisions: list,
+	}
+}
+
+func (s *Service) decisions(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	// The status is out with the first byte; a reader that goes away has nothing left to be told.
-	_ = json.NewEncoder(w).Encode(map[string]any{"policy": s.o.Policy.String(), "dry_run": s.o.DryRun, "decisions": list})
+	_ = json.NewEncoder(w).Encode(s.Account())
 }

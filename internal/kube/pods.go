@@ -25,7 +25,7 @@ type podFacts struct {
 
 func factsOf(p *corev1.Pod) podFacts {
 	f := podFacts{
-		pod:  scaling.Pod{Name: p.Name, Pending: p.Status.Phase != corev1.PodRunning},
+		pod:  scaling.Pod{Name: p.Name, Pending: p.Status.Phase != corev1.PodRunning, Created: p.CreationTimestamp.Time},
 		over: p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded,
 	}
 	if p.Status.StartTime != nil {

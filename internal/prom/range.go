@@ -15,15 +15,14 @@ import (
 // pointsAsked is how many points one range query asks for; Prometheus refuses more than 11,000.
 const pointsAsked = 10_000
 
-// Range is the values of a query that answers with one series, at each step of the time up to now, oldest first; not a number where
-// there was none. The error wraps what ByPod's does.
-func (c *Client) Range(ctx context.Context, query string, long, step time.Duration) ([]float64, error) {
-	now := time.Now().Truncate(step)
+// Range is the values of a query that answers with one series, at each step of so long a time until another, oldest first; not a number
+// where there was none. The error wraps what ByPod's does.
+func (c *Client) Range(ctx context.Context, query string, until time.Time, long, step time.Duration) ([]float64, error) {
 	steps := int(long / step)
 	values := make([]float64, 0, steps)
 	for asked := 0; asked < steps; {
 		n := min(pointsAsked, steps-asked)
-		from := now.Add(-time.Duration(steps-asked-1) * step)
+		from := until.Add(-time.Duration(steps-asked-1) * step)
 		part, err := c.rangeOf(ctx, query, from, n, step)
 		if err != nil {
 			return nil, err
@@ -45,7 +44,7 @@ func (c *Client) rangeOf(ctx context.Context, query string, from time.Time, n in
 	defer cancel()
 	parameters := url.Values{
 		"query": {query}, "timeout": {c.timeout.String()}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
-		"start": {strconv.FormatInt(from.Unix(), 10)}, "end": {strconv.FormatInt(from.Add(time.Duration(n-1)*step).Unix(), 10)},
+		"start": {seconds(from)}, "end": {seconds(from.Add(time.Duration(n-1) * step))},
 	}
 	a, err := c.get(ctx, "query_range", parameters)
 	if err != nil {
@@ -64,10 +63,15 @@ func (c *Client) rangeOf(ctx context.Context, query string, from time.Time, n in
 	}
 	for _, series := range matrix {
 		for _, p := range series.Values {
-			if i := int(p.at.Sub(from) / step); i >= 0 && i < n && possible(p.value) {
+			if i := int((p.at.Sub(from) + step/2) / step); i >= 0 && i < n && possible(p.value) {
 				values[i] = p.value
 			}
 		}
 	}
 	return values, nil
+}
+
+// seconds is a time as the API takes it, to the millisecond that Prometheus keeps.
+func seconds(at time.Time) string {
+	return strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', -1, 64)
 }

@@ -34,7 +34,7 @@ func TestRangeAsksInParts(t *testing.T) {
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`, strings.Join(values, ","))
 	}))
 	t.Cleanup(s.Close)
-	values, err := client(t, s.URL).Range(t.Context(), "m", 24*time.Hour, step)
+	values, err := client(t, s.URL).Range(t.Context(), "m", time.Now().Truncate(step), 24*time.Hour, step)
 	if err != nil || len(values) != 17280 || asked != 2 {
 		t.Fatalf("%d values by %d queries, %v", len(values), asked, err)
 	}
@@ -58,7 +58,7 @@ func TestRangeTellsWhatIsWrong(t *testing.T) {
 		"no answer":    {`<html>`, scaling.ErrFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if values, err := answering(t, 200, c.body).Range(t.Context(), "m", time.Hour, time.Minute); !errors.Is(err, c.want) {
+			if values, err := answering(t, 200, c.body).Range(t.Context(), "m", time.Unix(2000, 0), time.Hour, time.Minute); !errors.Is(err, c.want) {
 				t.Errorf("%d values, %v, want %v", len(values), err, c.want)
 			}
 		})

@@ -22,8 +22,12 @@ type Reckoning struct {
 	Backlog   float64       `json:"backlog,omitempty"`   // of them, with those to come until replicas can help, what is too many
 	Capacity  float64       `json:"capacity"`            // requests per second of one replica
 	Service   time.Duration `json:"service"`             // that a request takes
-	Hopeless  bool          `json:"hopeless,omitempty"`  // the SLO is shorter than that
+	Latency   time.Duration `json:"latency"`             // the SLO
+	Hopeless  bool          `json:"hopeless,omitempty"`  // the SLO is shorter than a request takes
+	Slots     int           `json:"slots"`               // requests that a replica works on at once
+	Clumping  float64       `json:"clumping"`            // how much more requests come in clumps than independent ones
 	StartTime time.Duration `json:"start_time"`
+	Ready     int           `json:"ready"`     // replicas that take requests
 	StaffFor  float64       `json:"staff_for"` // requests per second
 	Replicas  int           `json:"replicas"`  // for them
 	AtMost    bool          `json:"at_most,omitempty"`
@@ -56,6 +60,8 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 	r.course.clumping = max(1, r.station.clumping)
 	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
 	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
+	r.Ready = ready
+	r.Latency, r.Slots, r.Clumping = p.Latency, r.station.slots, r.course.clumping
 	r.Service, r.Hopeless = time.Duration(r.station.service()*float64(time.Second)), r.station.hopeless()
 	r.StartTime = usualStart(o.Demand.StartTime, o.Pods)
 	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
@@ -220,8 +226,8 @@ type Staffing struct {
 }
 
 // Table is how well some numbers of replicas around the one recommended would do.
-func (r Reckoning) Table(latency time.Duration, slots int) []Staffing {
-	s := station{capacity: r.Capacity, slots: max(1, slots), latency: latency}
+func (r Reckoning) Table() []Staffing {
+	s := station{capacity: r.Capacity, slots: max(1, r.Slots), latency: r.Latency, clumping: r.Clumping}
 	var rows []Staffing
 	for n := max(1, r.Replicas-3); n <= r.Replicas+2; n++ {
 		rows = append(rows, Staffing{Replicas: n, Load: r.StaffFor / (float64(n) * r.Capacity), Late: s.late(n, r.StaffFor)})

@@ -23,6 +23,7 @@ type Pod struct {
 	Ready   bool      // takes requests
 	Since   time.Time // when Ready last became what it is; zero: unknown
 	Started time.Time // when it started; zero: it has not
+	Created time.Time // when it was asked for; zero: not known
 }
 
 // Sample is one pod's value of a signal, and when it was measured.
@@ -100,6 +101,12 @@ type Decision struct {
 	Applied     bool      `json:"applied"` // whether the cluster took it
 	// Reckoning is how policy slo came to it; nil for other policies, and where it had nothing to reckon with.
 	Reckoning *Reckoning `json:"reckoning,omitempty"`
+	Bound     Rail       `json:"bound,omitempty"`  // the guard rail that kept it from what was wanted, if one did
+	AtMax     string     `json:"at_max,omitempty"` // that the load takes more replicas than there may be, and why there may not
+	// What a running autoscaler adds for those who ask why.
+	Inputs   *Inputs    `json:"inputs,omitempty"`
+	Staffing []Staffing `json:"staffing,omitempty"`
+	Cost     float64    `json:"cost,omitempty"` // of the replicas decided on, an hour
 }
 
 // Changed tells whether the decision is to scale.

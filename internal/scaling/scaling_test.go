@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestTargetKeepsItsPromises(t *testing.T) {
 		o := drawObservation(t, now, p.Max)
 		past := drawPast(t, now, o.Replicas)
 		d := p.Decide(past, o, now)
-		if again := p.Decide(past, o, now); again != d {
+		if again := p.Decide(past, o, now); !reflect.DeepEqual(again, d) {
 			t.Fatalf("asked twice: %v, then %v", d, again)
 		}
 		if d.Reason == "" || d.From != o.Replicas || !d.At.Equal(now) {

@@ -10,6 +10,7 @@ import (
 // one can do, how long one takes to start and where the load is going, and staffs for the load expected when new ones will be up.
 type SLO struct {
 	Min, Max  int
+	MaxWhy    string        // why Max is less than was asked for; "": it is not
 	Latency   time.Duration // that 99 of 100 requests are to keep
 	Interval  time.Duration // until it will be asked again
 	UpSteps   []Step        // none: no limit
@@ -73,15 +74,21 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 	}
 	if o.Replicas != 0 && (o.Replicas < p.Min || o.Replicas > p.Max) {
 		d.To = min(max(o.Replicas, p.Min), p.Max)
-		d.Recommended, d.Reason = d.To, fmt.Sprintf("the limits are %d to %d", p.Min, p.Max)
+		d.Recommended, d.Reason, d.Bound = d.To, limits(p.Min, p.Max, p.MaxWhy), RailLimits
 		return d
 	}
 	r, err := p.reckon(o, now)
 	if err != nil {
-		d.Hold, d.Reason = holdOf(err), err.Error()
+		if !p.wake(&d, o) {
+			d.Hold, d.Reason = holdOf(err), err.Error()
+		}
 		return d
 	}
 	d.Reckoning, d.Recommended, d.Reason = &r.Reckoning, r.Replicas, r.String()
+	if r.AtMost {
+		d.AtMax = atMax(fmt.Sprintf("a load of %.3g rps", r.StaffFor), ceil(r.StaffFor/r.Capacity)+1, p.Max, p.MaxWhy)
+		d.Reason += "; " + d.AtMax
+	}
 	switch {
 	case d.Recommended > d.From:
 		p.grow(&d, r, past, o, now)
@@ -89,6 +96,18 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 		p.shrink(&d, r, past, o, now)
 	}
 	return d
+}
+
+// wake starts a first replica where there is none, so that none has measured what it can do; false: that is not so.
+func (p SLO) wake(d *Decision, o Observation) bool {
+	rates, err := o.Demand.usable(o.Demand.Step)
+	if o.Replicas > 0 || err != nil {
+		return false
+	}
+	if d.Reason = "nothing is offered"; rates[len(rates)-1] > 0 || o.Demand.Waiting > 0 {
+		d.To, d.Recommended, d.Reason = 1, 1, fmt.Sprintf("%.3g rps are offered, and there is no replica", rates[len(rates)-1])
+	}
+	return true
 }
 
 // grow takes more replicas at once, where those that there are would not do nearly as well.
@@ -107,7 +126,7 @@ func (p SLO) grow(d *Decision, r reckoned, past []Decision, o Observation, now t
 		return
 	}
 	if most := highest(p.UpSteps, d.From, past, now); d.To > most {
-		d.To = most
+		d.To, d.Bound = most, RailUpPolicy
 		d.Reason += fmt.Sprintf("; %d wanted, at most %s up", d.Recommended, join(p.UpSteps))
 	}
 }
@@ -125,23 +144,26 @@ func (p SLO) shrink(d *Decision, r reckoned, past []Decision, o Observation, now
 		return
 	}
 	if grewSince(past, now.Add(-p.Tuning.Calm)) {
+		d.Bound = RailDownWindow
 		d.Reason += fmt.Sprintf("; %d wanted, down only when the last growth is %s ago", d.Recommended, short(p.Tuning.Calm))
 		return
 	}
 	enough := max(d.Recommended, p.staffAgain(r))
 	if enough >= d.From {
+		d.Bound = RailDownWindow
 		d.Reason += fmt.Sprintf("; %d wanted, but more may be needed again within %s", d.Recommended, short(p.Tuning.Again))
 		return
 	}
 	d.To = min(settled(enough, past, now.Add(-p.Tuning.Settle)), d.From)
 	if d.To > enough {
+		d.Bound = RailDownWindow
 		d.Reason += fmt.Sprintf("; %d wanted, down only when that has held for %s", enough, short(p.Tuning.Settle))
 	}
 	if len(p.DownSteps) == 0 {
 		return
 	}
 	if least := lowest(p.DownSteps, d.From, past, now); d.To < least {
-		d.To = least
+		d.To, d.Bound = least, RailDownPolicy
 		d.Reason += fmt.Sprintf("; %d wanted, at most %s down", enough, join(p.DownSteps))
 	}
 }
@@ -176,10 +198,7 @@ const patient = 3
 func stuckPods(pods []Pod, usual time.Duration, now time.Time) int {
 	stuck := 0
 	for _, p := range pods {
-		since := p.Since
-		if p.Started.After(since) {
-			since = p.Started
-		}
+		since := later(later(p.Since, p.Started), p.Created)
 		if !p.Ready && !since.IsZero() && now.Sub(since) > max(patient*usual, shortestPatience) {
 			stuck++
 		}

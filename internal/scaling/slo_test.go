@@ -182,8 +182,8 @@ func TestYesterdayIsRemembered(t *testing.T) {
 }
 
 func TestReckoningExplainsItself(t *testing.T) {
-	r := Reckoning{Capacity: 20, StaffFor: 200, Replicas: 12}
-	table := r.Table(250*time.Millisecond, 1)
+	r := Reckoning{Capacity: 20, StaffFor: 200, Replicas: 12, Latency: 250 * time.Millisecond, Slots: 1}
+	table := r.Table()
 	if len(table) != 6 || table[3].Replicas != 12 || math.Abs(table[3].Load-200.0/240) > 1e-9 {
 		t.Fatalf("%+v", table)
 	}

@@ -74,6 +74,8 @@ func newStory(t *testing.T, words []string) story {
 			s.policy.Max = number(t, value)
 		case "latency":
 			s.policy.Latency = duration(t, value)
+		case "max-cost":
+			s.policy.Max, s.policy.MaxWhy = ceiling(t, s.policy.Max, value)
 		case "up":
 			s.policy.UpSteps = steps(t, value)
 		case "down":

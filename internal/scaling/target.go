@@ -12,6 +12,7 @@ import (
 // for most replicas wins. It is stricter than the HPA in one thing: what it cannot see never scales down.
 type Target struct {
 	Min, Max   int
+	MaxWhy     string  // why Max is less than was asked for; "": it is not
 	Tolerance  float64 // 0.1: within 10 % of the target nothing changes
 	UpWindow   time.Duration
 	DownWindow time.Duration
@@ -42,7 +43,7 @@ func (t Target) Decide(past []Decision, o Observation, now time.Time) Decision {
 	}
 	if o.Replicas < t.Min || o.Replicas > t.Max {
 		d.To = min(max(o.Replicas, t.Min), t.Max)
-		d.Recommended, d.Reason = d.To, fmt.Sprintf("the limits are %d to %d", t.Min, t.Max)
+		d.Recommended, d.Reason, d.Bound = d.To, limits(t.Min, t.Max, t.MaxWhy), RailLimits
 		return d
 	}
 	v := t.view(o, now)
@@ -51,6 +52,9 @@ func (t Target) Decide(past []Decision, o Observation, now time.Time) Decision {
 		return d
 	}
 	d.Recommended, d.Reason = t.last(v, o)
+	if d.Recommended > t.Max {
+		d.AtMax = atMax("the load", d.Recommended, t.Max, t.MaxWhy)
+	}
 	t.settle(&d, v, o, past, now)
 	return d
 }
@@ -69,8 +73,10 @@ func (t Target) settle(d *Decision, v view, o Observation, past []Decision, now 
 	d.To = stabilize(d.Recommended, d.From, past, now, t.UpWindow, t.DownWindow)
 	switch {
 	case d.To > d.Recommended:
+		d.Bound = RailDownWindow
 		d.Reason += fmt.Sprintf("; %d wanted, down only when that has held for %s", d.Recommended, short(t.DownWindow))
 	case d.To < d.Recommended:
+		d.Bound = RailUpWindow
 		d.Reason += fmt.Sprintf("; %d wanted, up only when that has held for %s", d.Recommended, short(t.UpWindow))
 	}
 	d.To = t.limit(d, past, now)
@@ -79,19 +85,20 @@ func (t Target) settle(d *Decision, v view, o Observation, past []Decision, now 
 // limit keeps the move within the steps and the bounds, and says so.
 func (t Target) limit(d *Decision, past []Decision, now time.Time) int {
 	least, most := t.Min, t.Max
-	why := fmt.Sprintf("the limits are %d to %d", t.Min, t.Max)
+	why, rail := limits(t.Min, t.Max, t.MaxWhy), RailLimits
 	if d.To > d.From && len(t.UpSteps) > 0 {
 		if h := highest(t.UpSteps, d.From, past, now); h < most {
-			most, why = h, fmt.Sprintf("at most %s up", join(t.UpSteps))
+			most, why, rail = h, fmt.Sprintf("at most %s up", join(t.UpSteps)), RailUpPolicy
 		}
 	}
 	if d.To < d.From && len(t.DownSteps) > 0 {
 		if l := lowest(t.DownSteps, d.From, past, now); l > least {
-			least, why = l, fmt.Sprintf("at most %s down", join(t.DownSteps))
+			least, why, rail = l, fmt.Sprintf("at most %s down", join(t.DownSteps)), RailDownPolicy
 		}
 	}
 	to := min(max(d.To, least), most)
 	if to != d.To {
+		d.Bound = rail
 		d.Reason += fmt.Sprintf("; %d wanted, %s", d.To, why)
 	}
 	return to

@@ -89,6 +89,8 @@ func parsePolicy(t *testing.T, words []string) Target {
 			p.UpWindow = duration(t, value)
 		case "down-window":
 			p.DownWindow = duration(t, value)
+		case "max-cost":
+			p.Max, p.MaxWhy = ceiling(t, p.Max, value)
 		case "up":
 			p.UpSteps = steps(t, value)
 		case "down":
@@ -98,6 +100,13 @@ func parsePolicy(t *testing.T, words []string) Target {
 		}
 	}
 	return p
+}
+
+// ceiling reads what all may cost and what one costs: 2/0.5.
+func ceiling(t *testing.T, most int, value string) (int, string) {
+	all, one, _ := strings.Cut(value, "/")
+	c := Ceiling{Replicas: most, MaxCost: float(t, all), Price: float(t, one)}
+	return c.Max(), c.Why()
 }
 
 func steps(t *testing.T, text string) (list []Step) {
@@ -175,6 +184,8 @@ var podStates = map[rune]func(now time.Time) Pod{
 	'o': func(now time.Time) Pod { return Pod{Started: now.Add(-time.Hour), Since: now.Add(-time.Second)} },
 	// pending
 	'p': func(time.Time) Pod { return Pod{Pending: true} },
+	// has been waiting for a node for long
+	'u': func(now time.Time) Pod { return Pod{Pending: true, Created: now.Add(-time.Hour)} },
 }
 
 func parseSignal(t *testing.T, name, value string, now time.Time) Signal {
