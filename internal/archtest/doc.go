@@ -1,0 +1,2 @@
+// Package archtest holds the house's import rules as tests, each with its reason.
+package archtest
