@@ -83,6 +83,10 @@ bench: setup build ## the model server beside its peers (Python 3.11; the first 
 bench-dispatcher: build ## the dispatcher beside nginx, HAProxy and Envoy (25 minutes): CASE=slow,stall and SHORT=1 for less
 	go -C internal/bench run ./dispatcher $(if $(CASE),--case $(CASE)) $(if $(SHORT),--short)
 
+.PHONY: budgets
+budgets: setup build ## how soon each binary is ready, and what it weighs, beside the budgets (7 minutes): SHORT=1 leaves out the demo
+	go -C internal/bench run ./budgets --root $(CURDIR) --out $(CURDIR)/internal/bench/budgets/RESULTS.md $(if $(SHORT),--short)
+
 .PHONY: bench-quota
 bench-quota: setup build ## whether the model server reaches under CPU quotas what it states: IMAGES=folder CPUS=0.25,0.5,1,2
 	go -C internal/bench run ./modelserver quota $(if $(IMAGES),--images $(abspath $(IMAGES))) $(if $(CPUS),--cpus $(CPUS))

@@ -1,5 +1,5 @@
 // Command docs writes those parts of README.md that the code knows better than a person remembers: every flag, metric, HTTP path, make
-// target, alert and package. Each part stands between two comments, <!-- begin NAME --> and <!-- end NAME -->, and is made anew by
+// target, alert, package and budget. Each part stands between two comments, <!-- begin NAME --> and <!-- end NAME -->, and is made anew by
 // `make docs`. Its tests fail when README.md is behind the code, or speaks of something that is not there.
 package main
 
@@ -42,6 +42,7 @@ type facts struct {
 	targets  []target
 	alerts   []alert
 	packages []pkg
+	budgets  string
 }
 
 // gather asks the code: the binaries themselves, where they can tell, else their sources.
@@ -58,6 +59,9 @@ func gather(ctx context.Context, root, bin string) (known facts, err error) {
 	if known.alerts, err = readAlerts(filepath.Join(root, "deploy", "prometheus", "rules.yml")); err != nil {
 		return known, err
 	}
-	known.packages, err = readPackages(ctx, root)
+	if known.packages, err = readPackages(ctx, root); err != nil {
+		return known, err
+	}
+	known.budgets, err = readBudgets(filepath.Join(root, "internal", "bench", "budgets", "RESULTS.md"))
 	return known, err
 }

@@ -16,6 +16,7 @@ func (f facts) parts() map[string]string {
 		"targets":  f.targetTable(),
 		"alerts":   f.alertTable(),
 		"packages": f.packageTable(),
+		"budgets":  f.budgets,
 	}
 }
 
