@@ -44,6 +44,7 @@ up: setup build ## run the whole system here until Ctrl-C
 test: setup build $(KUBECTL) $(PROMTOOL) ## run every test, with the race detector
 	PATH="$$PATH:$(CACHE)/bin" go test -race -timeout 15m ./...
 	go -C internal/bench test ./...
+	go -C internal/tools/sbom test ./...
 
 .PHONY: chaos
 chaos: setup ## break the system under load for a quarter of an hour, and count what is lost: SEED repeats what is left to chance
@@ -82,6 +83,10 @@ bench: setup build ## the model server beside its peers (Python 3.11; the first 
 bench-dispatcher: build ## the dispatcher beside nginx, HAProxy and Envoy (25 minutes): CASE=slow,stall and SHORT=1 for less
 	go -C internal/bench run ./dispatcher $(if $(CASE),--case $(CASE)) $(if $(SHORT),--short)
 
+.PHONY: budgets
+budgets: setup build ## how soon each binary is ready, and what it weighs, beside the budgets (7 minutes): SHORT=1 leaves out the demo
+	go -C internal/bench run ./budgets --root $(CURDIR) --out $(CURDIR)/internal/bench/budgets/RESULTS.md $(if $(SHORT),--short)
+
 .PHONY: bench-quota
 bench-quota: setup build ## whether the model server reaches under CPU quotas what it states: IMAGES=folder CPUS=0.25,0.5,1,2
 	go -C internal/bench run ./modelserver quota $(if $(IMAGES),--images $(abspath $(IMAGES))) $(if $(CPUS),--cpus $(CPUS))
@@ -109,10 +114,27 @@ lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	cd internal/e2e && go vet ./... && $(STATICCHECK) ./...
 	cd internal/bench && go vet ./... && $(STATICCHECK) ./...
 	cd internal/bench/autoscaler && go vet ./... && $(STATICCHECK) ./...
+	cd internal/tools/sbom && go vet ./... && $(STATICCHECK) ./...
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code
 	$(GOFUMPT) -w cmd internal
+
+.PHONY: docs
+docs: setup build ## write the reference in README.md anew, from the binaries and the sources
+	go run ./internal/docs
+
+.PHONY: sbom
+sbom: setup build ## write what the binaries are made of into out/sbom.json and out/licences.txt; fail on a licence that is not permissive
+	go -C internal/tools/sbom run . --bin $(CURDIR)/bin --onnxruntime $(ONNX) --models $(CURDIR)/models --out $(CURDIR)/out
+
+.PHONY: fuzz
+fuzz: ## let the fuzzers look for input that breaks what reads pictures, tensors, keys and texts: LENGTH=1m for each
+	@grep -rl '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$file); do \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(LENGTH),1m) ./$$(dirname $$file) || exit 1; \
+		done; \
+	done
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the web)

@@ -134,7 +134,7 @@ func (f *driving) header() (http.Header, error) {
 	for _, line := range f.Header {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t\r\n/") {
-			return nil, &command.Misuse{Flag: "--header", Value: line, Rule: "must be NAME: VALUE"}
+			return nil, &command.Misuse{Flag: "--header", Value: withheld, Rule: "must be NAME: VALUE"}
 		}
 		header.Add(name, strings.TrimSpace(value))
 	}

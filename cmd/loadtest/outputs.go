@@ -53,7 +53,7 @@ func (o outputs) write(result summary.Result, settings []report.Setting, out io.
 	if err := o.writeJSON(result, out); err != nil {
 		return fmt.Errorf("--json: %w", err)
 	}
-	page := report.Test{Result: result, Command: shell(os.Args), Settings: settings}
+	page := report.Test{Result: result, Command: shell(unsecret(os.Args)), Settings: settings}
 	for _, file := range []struct {
 		flag, name string
 		write      func(io.Writer) error

@@ -36,7 +36,7 @@ func openResults(name string) (*stream, error) {
 
 func (s *stream) began(at time.Time, to *url.URL) {
 	if s.file != nil {
-		s.lines = results.NewVegeta(s.buffer, at, to.String())
+		s.lines = results.NewVegeta(s.buffer, at, to.Redacted())
 	}
 }
 

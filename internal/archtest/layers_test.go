@@ -1,4 +1,3 @@
-// Package archtest holds the house's import rules as tests, each with its reason.
 package archtest
 
 import (
@@ -69,6 +68,7 @@ var layerOf = map[string]layer{
 	"internal/testkit/kubeapi": tests,
 	"internal/testkit/browser": tests,
 	"internal/archtest":        tests,
+	"internal/docs":            tests,
 	"internal/integration":     tests,
 }
 

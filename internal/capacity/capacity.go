@@ -1,4 +1,8 @@
 // Package capacity searches for the highest rate that a service keeps its objectives at.
+//
+// A Search says which rate to try next and is told whether it was kept: it doubles the rate until one is missed, and then halves what is
+// between the two. Judge decides that about a rate's load test; a service that falls behind has not kept the rate, whatever its latencies
+// were by then. Running the tests is the caller's.
 package capacity
 
 import (

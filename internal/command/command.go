@@ -31,6 +31,7 @@ type Common struct {
 	LogFormat string           `enum:"auto,text,json" default:"auto" help:"How log lines look: text, json, or auto: text on a terminal and json otherwise."`
 	LogLevel  slog.Level       `default:"info" help:"The least level that is logged: debug, info, warn or error."`
 	Version   kong.VersionFlag `help:"Print the version and exit." env:"-"`
+	Describe  describeFlag     `hidden:"" help:"Print the flags as JSON and exit." env:"-"`
 }
 
 func (c Common) logging() Common { return c }

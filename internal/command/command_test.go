@@ -49,6 +49,7 @@ func TestRun(t *testing.T) {
 		"flag beats variable":  {args: []string{"--queue=7"}, env: map[string]string{"RESNET_QUEUE": "9"}, stdout: []string{"queue 7"}},
 		"help":                 {args: []string{"--help"}, stdout: []string{"Teaches.", "--queue=4", "Requests that may wait", "$RESNET_QUEUE"}},
 		"version":              {args: []string{"--version"}, stdout: []string{"thing "}},
+		"description":          {args: []string{"--describe"}, stdout: []string{`"name": "--queue"`, `"variable": "RESNET_QUEUE"`, `"default": "10MiB"`, `"help": "How to fail."`}},
 		"unknown flag":         {args: []string{"--que=1"}, code: 2, stderr: []string{"--que", "thing --help"}},
 		"garbage flag":         {args: []string{"--queue=many"}, code: 2, stderr: []string{"--queue", "many"}},
 		"garbage variable":     {env: map[string]string{"RESNET_QUEUE": "many"}, code: 2, stderr: []string{"RESNET_QUEUE", "many"}},

@@ -214,7 +214,8 @@ func outgoing(ctx context.Context, r *http.Request, f *flight, to string) *http.
 	out.URL, out.Host = &target, base.Host
 	out.Header = maps.Clone(r.Header) // another try's may still be written
 	out.Header[api.HeaderTimeout] = []string{api.FormatTimeout(f.left())}
-	out.ContentLength = int64(len(*f.body.memory))
+	// Framed anew: it lies here whole, however it came.
+	out.ContentLength, out.TransferEncoding, out.Trailer = int64(len(*f.body.memory)), nil, nil
 	out.Body = f.body.reader()
 	out.GetBody = func() (io.ReadCloser, error) { return f.body.reader(), nil }
 	return out

@@ -168,6 +168,9 @@ func (c *cluster) measureTicks(t *testing.T) {
 	mean := (c.metric(t, "autoscaler", 8081, ticksSum) - beginSum) / (end["+Inf"] - begin["+Inf"])
 	t.Logf("autoscaler at %d replicas: %.0f of %.0f ticks took at most %v, all at most %s s, on average %.0f ms; RSS %.1f MB (budget %.0f)",
 		thousand, within, end["+Inf"]-begin["+Inf"], tickBudget, slowest, 1000*mean, memory/1e6, autoscalerMemory/1e6)
+	record(t, "autoscaler: a tick with 1,000 replicas", fmt.Sprintf("%.0f ms on average; %.0f of %.0f within the budget, all within %s s", 1000*mean, within, end["+Inf"]-begin["+Inf"], slowest),
+		"50 ms", within == end["+Inf"]-begin["+Inf"])
+	record(t, "autoscaler: memory with 1,000 replicas", fmt.Sprintf("%.0f MB", memory/1e6), "60 MB", memory <= autoscalerMemory)
 	if bound, err := strconv.ParseFloat(slowest, 64); err != nil || bound > loaded*tickBudget.Seconds() {
 		t.Errorf("ticks take up to %s s", slowest)
 	}
@@ -228,6 +231,8 @@ func (c *cluster) measureIntake(t *testing.T) {
 	memory := c.metric(t, "dispatcher", 8080, "process_resident_memory_bytes")
 	t.Logf("dispatcher: %d endpoints found and connected %v after its start (budget %v); RSS of the one that serves %.1f MB (budget %.0f)",
 		thousand, took.Round(time.Millisecond), intakeBudget, memory/1e6, dispatcherMemory/1e6)
+	record(t, "dispatcher: 1,000 endpoints of a real API server found and connected, after its start", fmt.Sprintf("%d ms", took.Milliseconds()), "500 ms", took <= intakeBudget)
+	record(t, "dispatcher: memory with 1,000 endpoints of a real API server", fmt.Sprintf("%.0f MB", memory/1e6), "80 MB", memory <= dispatcherMemory)
 	if ctx.Err() != nil || took > loaded*intakeBudget {
 		t.Errorf("it took %v, and %v replicas are ready: %s", took, ready(), out)
 	}

@@ -30,6 +30,8 @@ func TestTheLoop(t *testing.T) {
 	t.Run("kubectl sees and scales", s.kubectlWorks)
 	t.Run("a replica that is killed comes back and costs nothing", s.replicaKilled)
 	t.Run("a Prometheus that hangs makes the autoscaler hold", s.prometheusHangs)
+	t.Run("nobody else can reach it", s.unreachable)
+	t.Run("no log has its token", s.discreet)
 	t.Run("Ctrl-C ends it all", s.interrupted)
 }
 

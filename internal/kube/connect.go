@@ -1,5 +1,8 @@
 // Package kube is the edge to the Kubernetes API: the scale of a Deployment, ready endpoints, the Lease, Events, and the API
 // server's service proxy. It knows no policy.
+//
+// Connect finds the way that kubectl would, or a pod's own; a Cluster then hands out a Deployment to scale, Endpoints to follow, and a
+// Lease to lead by. What is refused is told with the right that is missing. Watches are taken up again where they broke off.
 package kube
 
 import (

@@ -1,4 +1,7 @@
 // Package lifecycle starts the parts of a binary in order, stops them in reverse, and turns signals into a context.
+//
+// A binary is one Run of its Parts under WithSignals. The end of any part is the end of all, in a known order, and no error is lost. Why it
+// ended is the context's cause: SIGTERM asks for a drain that others can notice, SIGINT for one without delay, a second signal for none.
 package lifecycle
 
 import (

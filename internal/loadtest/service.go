@@ -86,7 +86,7 @@ func (s *Service) Run(ctx context.Context) (summary.Result, error) {
 
 // announce says what begins, so that a log tells which test its lines belong to.
 func (s *Service) announce() {
-	s.o.Log.Info("load test begins", "url", s.target.URL.String(), "profile", s.o.Profile.String(), "warmup", s.o.Warmup, "pictures", len(s.o.Pictures))
+	s.o.Log.Info("load test begins", "url", s.target.URL.Redacted(), "profile", s.o.Profile.String(), "warmup", s.o.Warmup, "pictures", len(s.o.Pictures))
 	if s.target.Note != "" {
 		s.o.Log.Warn(s.target.Note)
 	}
@@ -94,7 +94,7 @@ func (s *Service) announce() {
 
 func (s *Service) result(start time.Time, scheduled time.Duration) summary.Result {
 	r := s.recorder.Result(s.o.Profile.String(), scheduled, s.o.SLOs)
-	r.URL, r.Started, r.Tags, r.Aborted = s.target.URL.String(), start.Round(0), s.o.Tags, s.aborted
+	r.URL, r.Started, r.Tags, r.Aborted = s.target.URL.Redacted(), start.Round(0), s.o.Tags, s.aborted
 	r.Early = scheduled < s.o.Profile.Duration() || r.Errors[summary.Canceled] > 0
 	if s.o.Warmup > 0 {
 		r.Warmup = &summary.Warmup{Seconds: s.o.Warmup.Seconds(), Requests: s.warmedUp}

@@ -1,5 +1,8 @@
 // Package onnx is the edge to ONNX Runtime: the shared library, a model's session, and slots that run it. It is the only package
 // that links C.
+//
+// FindLibrary, LoadModel, Open and NewSlot lead from a path to a place of inference; a model's files are checked against their sums on the
+// way. A Session has the weights once; as many Slots as there are cores run it at once, one goroutine each, in memory that they keep.
 package onnx
 
 import (

@@ -1,5 +1,9 @@
 // Package prom is the edge to Prometheus: a query, and what its answer means. A value, no data, stale and failed are four different
 // things.
+//
+// They come as errors of internal/scaling, where the policies are that have to act differently on each: an empty answer is not zero, a
+// sample that nobody renewed is not the present, and a Prometheus that does not answer says nothing about the load. Ages are by
+// Prometheus' own clock, so that ours may be wrong.
 package prom
 
 import (

@@ -1,4 +1,6 @@
 // Package results writes what a load test measured in the formats of others: vegeta's results, a table of its seconds, and OpenMetrics.
+//
+// Vegeta's has a record of every request, and is written while the test runs; the other two are written at its end, from the summary.
 package results
 
 import (

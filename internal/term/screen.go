@@ -1,4 +1,7 @@
 // Package term shows a running load test: one screen that is redrawn in place on a terminal, a plain line every few seconds elsewhere.
+//
+// What is shown is a summary.Frame as text of a given width, made by functions that a test can call; only Screen knows that there is a
+// terminal. The ends of tests, searches and comparisons are written here too.
 package term
 
 import (

@@ -182,12 +182,13 @@ check_wrong_base() { # DOCKERFILE ARGUMENT
 
 # ---- weights ----
 
-weigh() { # WHAT BYTES MOST: told now, failed at the end, so that one run tells all
+weigh() { # WHAT BYTES MOST: told now and kept for `make budgets`, failed at the end, so that one run tells all
 	local verdict=ok
 	if [ "$2" -gt "$3" ]; then
 		verdict="OVER"
 		over+=("$1")
 	fi
+	awk -v what="$1" -v n="$2" -v most="$3" 'BEGIN {printf "%s\t%.0f MB\t%.0f MB\t%s\n", what, n/1e6, most/1e6, n > most ? "MISSED" : "kept"}' >>"$work/images.tsv"
 	say "$(awk -v what="$1" -v n="$2" -v most="$3" -v verdict=$verdict 'BEGIN {printf "%-28s %6.1f MB of %3.0f MB  %s", what, n/1e6, most/1e6, verdict}')"
 }
 
@@ -436,5 +437,7 @@ for file in "$(mount_image dispatcher-build:$foreign)"/out/{dispatcher,autoscale
 	esac
 done
 
+mkdir -p out
+cp "$work/images.tsv" out/
 [ ${#over[@]} = 0 ] || fail "over budget: $(printf '%s; ' "${over[@]}")"
 say "all good"
