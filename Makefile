@@ -96,6 +96,10 @@ soak-model: setup build ## half an hour of all that clients send, good and bad, 
 	@mkdir -p out
 	go -C internal/bench run ./modelserver soak --json $(CURDIR)/out/soak.json $(if $(LENGTH),--length $(LENGTH)) $(if $(IMAGES),--images $(abspath $(IMAGES)))
 
+.PHONY: soak
+soak: setup build ## break the whole system for 20 minutes under load, with a ledger of every request: SEED=1 LENGTH=20m; report in out/soak
+	go -C internal/bench run ./system $(if $(SEED),--seed $(SEED)) $(if $(LENGTH),--length $(LENGTH))
+
 .PHONY: bench-loadtest
 bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends
 	go -C internal/bench run ./loadtest

@@ -34,7 +34,7 @@ At start it measures how many pictures a second it can do (inference_capacity_rp
 type flags struct {
 	command.Common
 	Listen         command.Address `default:":8000" help:"Address to serve on."`
-	Model          string          `default:"models/resnet18-imagenette" help:"The model's folder: model.json, labels, ONNX files."`
+	Model          []string        `default:"models/resnet18-imagenette" placeholder:"DIR,…" help:"A model's folder: model.json, labels, ONNX files. Several models, by commas or by the flag again, share the slots: each is at /v2/models/{name}, and the first at /predict. Each has its weights in memory."`
 	Precision      string          `default:"auto" enum:"auto,int8,fp32" help:"Which of the model's files to run: auto, int8 or fp32. A model need not have both."`
 	OnnxruntimeLib string          `help:"libonnxruntime. Default: .cache/onnxruntime/ (put there by make setup), then the system's." placeholder:"FILE"`
 	TurbojpegLib   string          `help:"libturbojpeg, which decodes JPEGs several times as fast as Go. none: do without. Default: the system's, if there is one." placeholder:"FILE"`
@@ -57,15 +57,11 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	model, err := onnx.LoadModel(f.Model, f.Precision)
+	loaded, err := f.load(runtime, log)
+	defer func() { err = errors.Join(err, closeAll(loaded)) }()
 	if err != nil {
 		return err
 	}
-	session, err := onnx.Open(runtime, model)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, session.Close()) }()
 
 	cpus := float64(f.CPULimit)
 	if cpus == 0 {
@@ -80,16 +76,14 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	slots := max(1, int(math.Floor(cpus)))
 	// The part of a core that makes no slot prepares pictures. More stations than cores were measured to gain nothing.
-	stations, err := openStations(session, turbo, max(1, int(math.Ceil(cpus))))
+	stations, err := openStations(loaded, turbo, max(1, int(math.Ceil(cpus))))
 	if err != nil {
 		return err
 	}
 	leaveRoom(log)
 	service, err := modelserver.New(modelserver.Options{
 		Listen:       string(f.Listen),
-		Spec:         model.Spec,
-		Labels:       model.Labels,
-		Precision:    model.Precision,
+		Models:       served(loaded),
 		Runtime:      "onnxruntime-" + onnx.RuntimeVersion(),
 		Slots:        slots,
 		Stations:     stations,
@@ -126,27 +120,6 @@ func leaveRoom(log *slog.Logger) {
 		return
 	}
 	debug.SetMemoryLimit(max(limit/2, limit-foreign-toCome))
-}
-
-// openStations makes n places where a picture is prepared and run.
-func openStations(session *onnx.Session, turbo *jpeg.Library, n int) ([]modelserver.Station, error) {
-	stations := make([]modelserver.Station, n)
-	for i := range stations {
-		slot, err := session.NewSlot()
-		if err != nil {
-			return nil, err
-		}
-		stations[i].Network = slot
-		if turbo == nil {
-			continue
-		}
-		decoder, err := turbo.NewDecoder()
-		if err != nil {
-			return nil, err
-		}
-		stations[i].JPEG = decoder
-	}
-	return stations, nil
 }
 
 // openJPEG opens libjpeg-turbo; nil says that Go's decoder has to do.

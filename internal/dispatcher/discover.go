@@ -29,6 +29,7 @@ func (s *Service) discover(ctx context.Context) error {
 	probes.Go(func() { s.askDue(ctx) })
 	return s.o.Discovery.Watch(ctx, func(endpoints []balance.Endpoint) {
 		s.queue.change(func(p *balance.Pool) { p.SetEndpoints(endpoints) })
+		s.catalogue.keep(endpoints)
 		s.known.Store(true)
 		serving := map[balance.Endpoint]bool{}
 		for _, e := range endpoints {
@@ -66,7 +67,11 @@ func (s *Service) probe(ctx context.Context, e balance.Endpoint) {
 // ask learns from a replica that says that it is ready; false: it does not.
 func (s *Service) ask(ctx context.Context, e balance.Endpoint) bool {
 	h, code := readiness(ctx, s.o.Transport, e.URL)
-	return code == http.StatusOK && s.learn(e.Name, h, 0)
+	if code != http.StatusOK {
+		return false
+	}
+	s.catalogue.learn(e.Name, h) // before it gets requests
+	return s.learn(e.Name, h, 0)
 }
 
 // askDue asks those that were set aside, once their time is over, whether they are well again.

@@ -47,15 +47,17 @@ func (s *Service) forward(w http.ResponseWriter, r *http.Request) {
 	defer body.release()
 	ctx, cancel := context.WithTimeout(r.Context(), timeout-time.Since(arrived))
 	defer cancel()
-	f := &flight{body: body, ticket: ticket{Client: client, Arrived: arrived, Patient: timeout}}
+	f := &flight{body: body, wanted: wantedBy(r), ticket: ticket{Client: client, Arrived: arrived, Patient: timeout}}
 	s.proxy.ServeHTTP(watched, r.WithContext(context.WithValue(ctx, flightKey{}, f)))
 }
 
 // flight is a request on its way.
 type flight struct {
 	body   *held
+	wanted wanted
 	ticket ticket
 	costly int // tries that went wrong and may have cost a replica work
+	astray int // tries at replicas that have not the model
 }
 
 type flightKey struct{}
@@ -98,7 +100,7 @@ func (s *Service) newProxy() *httputil.ReverseProxy {
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			// What a replica says of itself is not the service's; the request's id is set already.
-			for _, own := range []string{api.HeaderSlots, api.HeaderCapacity, api.HeaderLoad, api.HeaderRequestID} {
+			for _, own := range []string{api.HeaderSlots, api.HeaderCapacity, api.HeaderLoad, api.HeaderModels, api.HeaderRequestID} {
 				resp.Header.Del(own)
 			}
 			return nil
@@ -115,6 +117,7 @@ func (s *Service) newProxy() *httputil.ReverseProxy {
 // proxy's transport; its errors are *api.Problem.
 func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 	f := r.Context().Value(flightKey{}).(*flight)
+	s.direct(f)
 	for {
 		waiting := time.Now()
 		grant, err := s.queue.acquire(r.Context(), &f.ticket)
@@ -136,6 +139,13 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 			a.response.Body.Close()
 		}
 		s.metrics.retries.WithLabelValues(a.outcome.retry).Inc()
+	}
+}
+
+// direct sends a request past the replicas that have not its model, unless none has it: then it is theirs to say so.
+func (s *Service) direct(f *flight) {
+	if without := s.catalogue.without(f.wanted); len(without) < s.queue.staying() {
+		f.ticket.Avoid = without
 	}
 }
 
@@ -177,6 +187,9 @@ func (s *Service) attempt(r *http.Request, f *flight, grant *balance.Grant) atte
 	}
 	s.learn(grant.Name(), resp.Header, 1)
 	o := ofStatus(resp.StatusCode)
+	if resp.StatusCode == http.StatusNotFound && f.wanted.name != "" {
+		o = astray
+	}
 	if o.retry != "" {
 		resp = keep(resp)
 		finish(o)

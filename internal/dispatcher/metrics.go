@@ -15,6 +15,7 @@ const (
 	retryConnect    = "connect"    // no connection to the replica
 	retryBroken     = "broken"     // the connection ended before the answer began
 	retryOverloaded = "overloaded" // the replica said 503
+	retryModel      = "model"      // the replica has not the model that was asked for
 	retrySlow       = "slow"       // no answer within the attempt's time-out
 )
 
@@ -79,7 +80,7 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	for _, code := range []int{200, 400, 413, 502, 503, 504, codeGone} {
 		m.requests.WithLabelValues(strconv.Itoa(code))
 	}
-	for _, reason := range []string{retryConnect, retryBroken, retryOverloaded, retrySlow} {
+	for _, reason := range []string{retryConnect, retryBroken, retryOverloaded, retrySlow, retryModel} {
 		m.retries.WithLabelValues(reason)
 	}
 	for _, reason := range []string{shedQueueFull, shedOverload, shedQueueTimeout, shedMemory, shedDeadline, shedRateLimit} {

@@ -24,6 +24,7 @@ type outcome struct {
 //	                                                         again                      against the replica
 //	answered: any status but the 5xx below                   no                         no
 //	refused:  503, it is full, or it ends                    for the queue's time-out   no, but it is left alone for a moment
+//	astray:   404, it has not the model that is named        twice                      no
 //	late:     504, the caller's time was too short           no                         only if it took far longer than usual
 //	failed:   500, 502 and others, but not 501               no                         yes
 //	connect:  no connection to it                            until the deadline         yes
@@ -35,6 +36,7 @@ var (
 	answered = outcome{name: "answered", end: (*balance.Grant).Answered}
 	refused  = outcome{name: "refused", retry: retryOverloaded, end: (*balance.Grant).Full}
 	failed   = outcome{name: "failed", end: (*balance.Grant).Failed}
+	astray   = outcome{name: "astray", retry: retryModel, end: (*balance.Grant).Left}
 	late     = outcome{name: "late", end: (*balance.Grant).Left}
 	connect  = outcome{name: "connect", retry: retryConnect, end: (*balance.Grant).Failed}
 	broken   = outcome{name: "broken", retry: retryBroken, costly: true, end: (*balance.Grant).Failed}
@@ -46,6 +48,10 @@ var (
 // mostCostly is how many replicas a request may cost: it may be the request that kills them.
 const mostCostly = 3
 
+// mostAstray is at how many replicas a request may ask for a model that they have not. Most say beforehand what they have: it is for those
+// that came up just now, and for model servers of a release that did not say.
+const mostAstray = 3
+
 // again tells whether a request is tried once more. What costs the replicas nothing is paced by their pauses, and needs no budget.
 func (s *Service) again(o outcome, f *flight, ctx context.Context) bool {
 	switch {
@@ -54,6 +60,9 @@ func (s *Service) again(o outcome, f *flight, ctx context.Context) bool {
 	case o.costly:
 		f.costly++
 		return f.costly < mostCostly && s.queue.mayRetry()
+	case o.retry == retryModel:
+		f.astray++
+		return f.astray < mostAstray && len(f.ticket.Avoid)+1 < s.queue.staying()
 	case o.retry == retryOverloaded:
 		return time.Since(f.ticket.Arrived) < s.o.QueueTimeout
 	}

@@ -24,6 +24,7 @@ type Service struct {
 	rates     rates
 	limits    *limits
 	access    *accessLog
+	catalogue *catalogue
 	recent    *recent
 	feed      *feed
 	proxy     *httputil.ReverseProxy
@@ -40,7 +41,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		o: o, recent: newRecent(), limits: newLimits(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue),
+		o: o, recent: newRecent(), limits: newLimits(), catalogue: newCatalogue(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue),
 	}
 	s.queue = newQueue(o, s.askLater)
 	s.feed = newFeed(s.snapshot, s.rates.status)

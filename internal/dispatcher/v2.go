@@ -94,6 +94,7 @@ func (s *Service) askAny(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	ready = s.catalogue.having(wantedBy(r), ready)
 	tries := min(questionTries, len(ready))
 	if r.ContentLength != 0 {
 		tries = 1
@@ -103,13 +104,18 @@ func (s *Service) askAny(r *http.Request) (*http.Response, error) {
 		replica := ready[(first+i)%len(ready)]
 		tripOf(r.Context()).sent(replica.Name)
 		resp, err := s.o.Transport.RoundTrip(questionTo(replica, r))
-		if i == tries || r.Context().Err() != nil || err == nil && resp.StatusCode != http.StatusServiceUnavailable {
+		if i == tries || r.Context().Err() != nil || err == nil && !elsewhere(resp.StatusCode) {
 			return resp, err
 		}
 		if err == nil {
 			resp.Body.Close()
 		}
 	}
+}
+
+// elsewhere tells whether another replica may have a better answer: this one is full, or has not the model.
+func elsewhere(status int) bool {
+	return status == http.StatusServiceUnavailable || status == http.StatusNotFound
 }
 
 // readyReplicas waits until there is one.

@@ -7,10 +7,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// cache keeps the logits of the pictures seen last, by the sha256 of their files. A nil one keeps nothing and costs nothing.
+// cache keeps the logits of the pictures seen last, by model and the sha256 of their files. A nil one keeps nothing and costs nothing.
 type cache struct {
-	kept         *lru.Cache[[sha256.Size]byte, []float32]
+	kept         *lru.Cache[cacheKey, []float32]
 	hits, misses prometheus.Counter
+}
+
+// cacheKey is what an answer is known by: which model's it is, and the picture.
+type cacheKey struct {
+	model   int
+	picture [sha256.Size]byte
 }
 
 // entryOverhead is about what an entry takes beside its logits: the key, twice, and the list and map around it.
@@ -21,30 +27,38 @@ func newCache(bytes int64, classes int, lookups *prometheus.CounterVec) (*cache,
 	if bytes == 0 {
 		return nil, nil
 	}
-	kept, err := lru.New[[sha256.Size]byte, []float32](max(1, int(bytes/(entryOverhead+4*int64(classes)))))
+	kept, err := lru.New[cacheKey, []float32](max(1, int(bytes/(entryOverhead+4*int64(classes)))))
 	if err != nil {
 		return nil, err
 	}
 	return &cache{kept: kept, hits: lookups.WithLabelValues("hit"), misses: lookups.WithLabelValues("miss")}, nil
 }
 
-// keys are what the pictures are known by; none where they are tensors, which are not kept.
-func (c *cache) keys(pictures []source) [][sha256.Size]byte {
+// mostClasses is how many logits the largest answer has.
+func mostClasses(models []Model) (most int) {
+	for _, m := range models {
+		most = max(most, len(m.Labels))
+	}
+	return most
+}
+
+// keys are what the answers to the pictures are known by; none where they are tensors, which are not kept.
+func (c *cache) keys(m *model, pictures []source) []cacheKey {
 	if c == nil {
 		return nil
 	}
-	keys := make([][sha256.Size]byte, len(pictures))
+	keys := make([]cacheKey, len(pictures))
 	for i, p := range pictures {
 		if p.encoded == nil {
 			return nil
 		}
-		keys[i] = sha256.Sum256(p.encoded)
+		keys[i] = cacheKey{m.at, sha256.Sum256(p.encoded)}
 	}
 	return keys
 }
 
 // answered is the logits of all pictures, if every one of them is known.
-func (c *cache) answered(keys [][sha256.Size]byte) ([][]float32, bool) {
+func (c *cache) answered(keys []cacheKey) ([][]float32, bool) {
 	if c == nil {
 		return nil, false
 	}
@@ -61,7 +75,7 @@ func (c *cache) answered(keys [][sha256.Size]byte) ([][]float32, bool) {
 	return logits, true
 }
 
-func (c *cache) keep(keys [][sha256.Size]byte, logits [][]float32) {
+func (c *cache) keep(keys []cacheKey, logits [][]float32) {
 	for i, key := range keys {
 		c.kept.Add(key, logits[i])
 	}

@@ -21,7 +21,7 @@ const (
 	calibrationCount = 2
 )
 
-// measureCapacity finds the capacity with a picture of its own, which makes the server ready, and then corrects it by what serving
+// measureCapacity finds the capacity with a picture of its own and the model of POST /predict, which makes the server ready, and then corrects it by what serving
 // costs: capacity = CPU quota ÷ CPU seconds per picture. CPU time, not wall time, so that a throttled start measures the same; the median,
 // so that one picture that met a machine in turmoil does not count.
 func (s *Service) measureCapacity(ctx context.Context) error {
@@ -60,7 +60,7 @@ func (s *Service) costOf(ctx context.Context, picture []byte) (float64, error) {
 }
 
 func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) error {
-	_, _, err := s.work(ctx, slices.Repeat([]source{{encoded: sample}}, n))
+	_, _, err := s.work(ctx, s.models[0], slices.Repeat([]source{{encoded: sample}}, n))
 	return err
 }
 

@@ -26,10 +26,10 @@ func (h *heldSlot) Run() ([]float32, error) {
 // holdSlot puts one in place of a server's stations.
 func holdSlot(o *modelserver.Options) *heldSlot {
 	slot := &heldSlot{
-		input: make([]float32, o.Spec.Input.Values()), logits: make([]float32, len(o.Labels)),
+		input: make([]float32, o.Models[0].Spec.Input.Values()), logits: make([]float32, len(o.Models[0].Labels)),
 		entered: make(chan struct{}), pass: make(chan struct{}),
 	}
-	o.Stations = []modelserver.Station{{Network: slot}}
+	o.Stations = []modelserver.Station{{Networks: []modelserver.Network{slot}}}
 	return slot
 }
 

@@ -27,13 +27,13 @@ type timing struct {
 
 // infer answers the pictures of one request with their logits, [n][classes], which nobody may change: from the cache, if it knows them
 // all, or by work.
-func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
-	keys := s.cache.keys(pictures)
+func (s *Service) infer(ctx context.Context, m *model, pictures []source) (logits [][]float32, t timing, err error) {
+	keys := s.cache.keys(m, pictures)
 	if logits, ok := s.cache.answered(keys); ok {
 		s.images.Add(int64(len(pictures)))
 		return logits, timing{}, nil
 	}
-	if logits, t, err = s.work(ctx, pictures); err == nil {
+	if logits, t, err = s.work(ctx, m, pictures); err == nil {
 		s.cache.keep(keys, logits)
 	}
 	return logits, t, err
@@ -41,7 +41,7 @@ func (s *Service) infer(ctx context.Context, pictures []source) (logits [][]floa
 
 // work takes the pictures of one request, one after the other, to their logits. Errors: those of package picture, errLate, the
 // context's cause, a problem where the queue is full, and inference's own.
-func (s *Service) work(ctx context.Context, pictures []source) (logits [][]float32, t timing, err error) {
+func (s *Service) work(ctx context.Context, m *model, pictures []source) (logits [][]float32, t timing, err error) {
 	leave, err := s.gate.admit()
 	if err != nil {
 		return nil, t, err
@@ -56,10 +56,10 @@ func (s *Service) work(ctx context.Context, pictures []source) (logits [][]float
 	t.queue = time.Since(waiting)
 	logits = make([][]float32, len(pictures))
 	for i, p := range pictures {
-		if err := s.prepare(at, p, &t); err != nil {
+		if err := s.prepare(at, m, p, &t); err != nil {
 			return nil, t, &pictureError{index: i, err: err}
 		}
-		if logits[i], err = s.run(ctx, at, &t); err != nil {
+		if logits[i], err = s.run(ctx, at, m, &t); err != nil {
 			return nil, t, err
 		}
 	}
@@ -76,7 +76,7 @@ func (e *pictureError) Error() string { return e.err.Error() }
 func (e *pictureError) Unwrap() error { return e.err }
 
 // run takes a slot for the picture that is prepared at a station.
-func (s *Service) run(ctx context.Context, at *station, t *timing) ([]float32, error) {
+func (s *Service) run(ctx context.Context, at *station, m *model, t *timing) ([]float32, error) {
 	waiting := time.Now()
 	release, err := s.gate.slot(ctx)
 	if err != nil {
@@ -85,24 +85,25 @@ func (s *Service) run(ctx context.Context, at *station, t *timing) ([]float32, e
 	defer release()
 	start := time.Now()
 	t.queue += start.Sub(waiting)
-	if deadline, ok := ctx.Deadline(); ok && start.Add(time.Duration(s.inferenceTime.Load())).After(deadline) {
+	if deadline, ok := ctx.Deadline(); ok && start.Add(time.Duration(m.inferenceTime.Load())).After(deadline) {
 		return nil, errLate
 	}
-	logits, err := at.Network.Run()
+	logits, err := at.Networks[m.at].Run()
 	if err != nil {
 		return nil, err
 	}
 	took := time.Since(start)
 	t.inference += took
-	s.noteInference(took)
+	s.images.Add(1)
+	m.noteInference(took)
 	return slices.Clone(logits), nil
 }
 
 // prepare fills the station's input. Go's decoders have the last word on what libjpeg-turbo does not like: it warns of damage and
 // decodes on, and some of what it warns of is harmless.
-func (s *Service) prepare(at *station, p source, t *timing) error {
+func (s *Service) prepare(at *station, m *model, p source, t *timing) error {
 	start := time.Now()
-	in, tensor := s.o.Spec.Input, at.Network.Input()
+	in, tensor := m.Spec.Input, at.Networks[m.at].Input()
 	if p.encoded == nil {
 		fromLittleEndian(tensor, p.tensor)
 		t.preprocess += time.Since(start)

@@ -68,12 +68,14 @@ func newMetrics(r prometheus.Registerer, o Options) *metrics {
 		}),
 	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "model_info", Help: "The model that is served; always 1.",
+		Name: "model_info", Help: "A model that is served; always 1.",
 	}, []string{"name", "version", "precision", "runtime"})
 	r.MustRegister(m.requests, m.images, m.lookups, m.duration, m.inFlight, m.queue, m.slots, m.capacity, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	info.WithLabelValues(o.Spec.Name, o.Spec.Version, o.Precision, o.Runtime).Set(1)
+	for _, served := range o.Models {
+		info.WithLabelValues(served.Spec.Name, served.Spec.Version, served.Precision, o.Runtime).Set(1)
+	}
 	m.slots.Set(float64(o.Slots))
 	for _, oc := range []outcome{outcomeOK, outcomeInvalid, outcomeRejected, outcomeTimeout, outcomeError} {
 		m.requests.WithLabelValues(string(oc))

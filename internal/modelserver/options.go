@@ -31,18 +31,23 @@ type JPEG interface {
 
 // Station is what one picture needs on its way from bytes to logits.
 type Station struct {
-	Network Network
-	JPEG    JPEG // nil: Go's decoder
+	Networks []Network // one for each of the models, in their order
+	JPEG     JPEG      // nil: Go's decoder
+}
+
+// Model is a model that is served.
+type Model struct {
+	Spec      resnet.Spec
+	Labels    []resnet.Label
+	Precision string
 }
 
 // Options are the settings of a Service. All are required but CacheBytes.
 type Options struct {
-	Listen    string
-	Spec      resnet.Spec
-	Labels    []resnet.Label
-	Precision string
-	Runtime   string // name and version of what runs the model
-	Slots     int    // as many pictures as this are in inference at once
+	Listen  string
+	Models  []Model // the first is that of POST /predict; they share the slots
+	Runtime string  // name and version of what runs them
+	Slots   int     // as many pictures as this are in inference at once
 	// Stations are more than Slots where the next pictures are to be prepared meanwhile.
 	Stations     []Station
 	CPUs         float64 // the CPU quota, in cores: what the measured capacity is for

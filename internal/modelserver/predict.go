@@ -13,6 +13,7 @@ import (
 )
 
 type answer struct {
+	model  *model
 	ranked []resnet.Ranked
 	timing timing
 }
@@ -32,7 +33,7 @@ func (s *Service) predict(w http.ResponseWriter, r *http.Request) {
 	h.Set(api.HeaderImages, "1")
 	s.capability().Set(h) // the load has changed since the request came
 	// The status is out; a caller that is gone cannot be told anything.
-	_ = json.NewEncoder(w).Encode(s.response(a))
+	_ = json.NewEncoder(w).Encode(a.response())
 }
 
 // predictOne counts each request once, by how it ended.
@@ -40,6 +41,7 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request, arrived tim
 	memory := s.uploads.Get().(*upload)
 	defer s.giveBack(memory) // after all that looks at the picture, the words about a bad one included
 	var data []byte
+	a.model = s.models[0]
 	timeout := s.o.Timeout
 	ended := outcomeOK
 	defer func() {
@@ -52,7 +54,7 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request, arrived tim
 	if timeout, err = api.Timeout(r.Header, s.o.Timeout); err != nil {
 		return a, err
 	}
-	k, err := topK(r, len(s.o.Labels))
+	k, err := topK(r, len(a.model.Labels))
 	if err != nil {
 		return a, err
 	}
@@ -61,7 +63,7 @@ func (s *Service) predictOne(w http.ResponseWriter, r *http.Request, arrived tim
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), s.deadline(arrived, timeout))
 	defer cancel()
-	logits, t, err := s.infer(ctx, []source{{encoded: data}})
+	logits, t, err := s.infer(ctx, a.model, []source{{encoded: data}})
 	if err != nil {
 		return a, err
 	}
@@ -102,16 +104,16 @@ func (s *Service) observeStages(t timing) {
 	s.metrics.observe(stageInference, t.inference)
 }
 
-func (s *Service) response(a answer) api.PredictResponse {
+func (a answer) response() api.PredictResponse {
 	resp := api.PredictResponse{
-		Model: s.o.Spec.Name, ModelVersion: s.o.Spec.Version,
+		Model: a.model.Spec.Name, ModelVersion: a.model.Spec.Version,
 		Predictions: make([]api.Prediction, len(a.ranked)),
 		Timing: api.TimingMS{
 			Queue: ms(a.timing.queue), Decode: ms(a.timing.decode), Preprocess: ms(a.timing.preprocess), Inference: ms(a.timing.inference),
 		},
 	}
 	for i, r := range a.ranked {
-		label := s.o.Labels[r.Class]
+		label := a.model.Labels[r.Class]
 		resp.Predictions[i] = api.Prediction{ClassID: r.Class, Synset: label.Synset, Label: label.Name, Probability: r.Probability}
 	}
 	return resp

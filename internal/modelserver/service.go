@@ -3,13 +3,11 @@ package modelserver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/httpserve"
@@ -21,15 +19,15 @@ import (
 // Service is one model server.
 type Service struct {
 	o       Options
+	models  []*model // the first is that of POST /predict
 	metrics *metrics
 	gate    *gate
 	cache   *cache
 	server  *httpserve.Server
 
-	uploads       sync.Pool     // of *upload
-	images        atomic.Int64  // pictures that were answered
-	capacityBits  atomic.Uint64 // float64 bits: pictures per second; 0: not measured yet
-	inferenceTime atomic.Int64  // nanoseconds, a moving average
+	uploads      sync.Pool     // of *upload
+	images       atomic.Int64  // pictures that were answered
+	capacityBits atomic.Uint64 // float64 bits: pictures per second; 0: not measured yet
 }
 
 // New checks the options, registers the metrics and binds the listener; nothing runs yet.
@@ -37,20 +35,21 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if o.Slots < 1 || len(o.Stations) < o.Slots {
-		return nil, fmt.Errorf("model server: %d slots and %d stations", o.Slots, len(o.Stations))
-	}
-	s := &Service{o: o, metrics: newMetrics(o.Registry, o)}
-	s.uploads.New = func() any { return &upload{} }
-	s.gate = newGate(o, s.metrics)
-	var err error
-	if s.cache, err = newCache(o.CacheBytes, len(o.Labels), s.metrics.lookups); err != nil {
+	models, err := takeModels(o)
+	if err != nil {
 		return nil, err
 	}
+	s := &Service{o: o, models: models, metrics: newMetrics(o.Registry, o)}
+	s.uploads.New = func() any { return &upload{} }
+	s.gate = newGate(o, s.metrics)
+	if s.cache, err = newCache(o.CacheBytes, mostClasses(o.Models), s.metrics.lookups); err != nil {
+		return nil, err
+	}
+	served := []string{s.served()}
 	server, err := httpserve.New(httpserve.Options{
 		Listen:         o.Listen,
 		Routes:         s.routes,
-		Headers:        func(h http.Header) { s.capability().Set(h) },
+		Headers:        func(h http.Header) { s.capability().Set(h); h[api.HeaderModels] = served },
 		Ready:          s.ready,
 		Gatherer:       o.Registry,
 		RequestTimeout: o.Timeout,
@@ -99,17 +98,4 @@ func (s *Service) capacity() float64 { return math.Float64frombits(s.capacityBit
 func (s *Service) setCapacity(rps float64) {
 	s.capacityBits.Store(math.Float64bits(rps))
 	s.metrics.capacity.Set(rps)
-}
-
-// noteInference keeps the moving average that tells which requests would miss their deadline.
-func (s *Service) noteInference(d time.Duration) {
-	const weight = 8 // an eighth for the newest
-	s.images.Add(1)
-	old := s.inferenceTime.Load()
-	if old == 0 {
-		s.inferenceTime.Store(int64(d))
-		return
-	}
-	// Lost updates between slots only make the average a little slower.
-	s.inferenceTime.Store(old + (int64(d)-old)/weight)
 }

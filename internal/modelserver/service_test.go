@@ -54,10 +54,10 @@ func realOptions(t *testing.T) modelserver.Options {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stations[i].Network = slot
+		stations[i].Networks = []modelserver.Network{slot}
 	}
 	return modelserver.Options{
-		Listen: "127.0.0.1:0", Spec: model.Spec, Labels: model.Labels, Precision: model.Precision, Runtime: "onnxruntime",
+		Listen: "127.0.0.1:0", Models: []modelserver.Model{{Spec: model.Spec, Labels: model.Labels, Precision: model.Precision}}, Runtime: "onnxruntime",
 		Slots: 1, Stations: stations, CPUs: 1, Queue: 4, Timeout: time.Minute, MaxBody: 1 << 20, MaxPixels: 25e6, MaxBatch: 16,
 		DrainTimeout: time.Minute, CPUTime: process.CPUTime, Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}

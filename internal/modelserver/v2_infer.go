@@ -16,6 +16,7 @@ import (
 
 // inferred is an inference request that was answered.
 type inferred struct {
+	model    *model // nil: it named none that is here
 	answer   oip.Answer
 	pictures int
 	timing   timing
@@ -24,7 +25,7 @@ type inferred struct {
 }
 
 // postInfer answers POST /v2/models/{name}/infer.
-func (p *protocol) postInfer(w http.ResponseWriter, r *http.Request) {
+func (p protocol) postInfer(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	a, err := p.inferOne(w, r, arrived)
 	took := time.Since(arrived)
@@ -47,7 +48,7 @@ func (p *protocol) postInfer(w http.ResponseWriter, r *http.Request) {
 }
 
 // inferOne counts each request once, by how it ended.
-func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time.Time) (a inferred, err error) {
+func (p protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time.Time) (a inferred, err error) {
 	var request oip.Request
 	timeout := p.o.Timeout
 	ended := outcomeOK
@@ -58,10 +59,13 @@ func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time
 		p.metrics.requests.WithLabelValues(string(ended)).Inc()
 	}()
 
+	if a.model, err = p.named(r); err != nil {
+		return a, err
+	}
 	if timeout, err = api.Timeout(r.Header, p.o.Timeout); err != nil {
 		return a, err
 	}
-	if request, a.parsing, err = p.read(w, r); err != nil {
+	if request, a.parsing, err = p.read(w, r, a.model); err != nil {
 		return a, err
 	}
 	if request.Timeout > 0 {
@@ -70,13 +74,13 @@ func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time
 	ctx, cancel := context.WithDeadline(r.Context(), p.deadline(arrived, timeout))
 	defer cancel()
 	a.pictures = len(request.Pictures)
-	logits, t, err := p.infer(ctx, sources(request.Pictures))
+	logits, t, err := p.infer(ctx, a.model, sources(request.Pictures))
 	if err != nil {
 		return a, err
 	}
 	a.timing = t
 	done := time.Now()
-	if a.answer, err = p.model.Answer(request, logits); err != nil {
+	if a.answer, err = a.model.protocol.Answer(request, logits); err != nil {
 		return a, err
 	}
 	a.encoding = time.Since(done)
@@ -85,17 +89,14 @@ func (p *protocol) inferOne(w http.ResponseWriter, r *http.Request, arrived time
 	return a, nil
 }
 
-// read takes a request for the model that is here, and says how long parsing it took.
-func (p *protocol) read(w http.ResponseWriter, r *http.Request) (request oip.Request, parsing time.Duration, err error) {
-	if err := p.checkModel(r); err != nil {
-		return request, 0, err
-	}
+// read takes a request for a model, and says how long parsing it took.
+func (p protocol) read(w http.ResponseWriter, r *http.Request, m *model) (request oip.Request, parsing time.Duration, err error) {
 	body, err := readRequest(w, r, p.o.MaxBody)
 	if err != nil {
 		return request, 0, err
 	}
 	start := time.Now()
-	request, err = p.model.Parse(r.Header.Values(oip.HeaderLength), body)
+	request, err = m.protocol.Parse(r.Header.Values(oip.HeaderLength), body)
 	return request, time.Since(start), err
 }
 
@@ -107,22 +108,26 @@ func sources(pictures []oip.Picture) []source {
 	return s
 }
 
-// count keeps the model's statistics, which are of /v2 alone.
-func (p *protocol) count(a inferred, took time.Duration, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !ok {
-		p.tally.Fail(took)
+// count keeps the model's statistics, which are of /v2 alone. What names no model is none's.
+func (p protocol) count(a inferred, took time.Duration, ok bool) {
+	m := a.model
+	if m == nil {
 		return
 	}
-	p.tally.Success(oip.Executed{
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !ok {
+		m.tally.Fail(took)
+		return
+	}
+	m.tally.Success(oip.Executed{
 		At: time.Now(), Pictures: a.pictures, Cache: p.lookup(a.timing), Total: took, Queue: a.timing.queue,
 		Input: a.parsing + a.timing.decode + a.timing.preprocess, Infer: a.timing.inference, Output: a.encoding,
 	})
 }
 
 // lookup is what the cache said to a request that took so long: what it knows takes no time at any stage.
-func (p *protocol) lookup(t timing) oip.Lookup {
+func (p protocol) lookup(t timing) oip.Lookup {
 	switch {
 	case p.cache == nil:
 		return oip.NotAsked

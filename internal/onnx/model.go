@@ -49,6 +49,9 @@ func LoadModel(dir, precision string) (*Model, error) {
 	return m, nil
 }
 
+// Size is that of the ONNX file, in bytes; 0 once a session has it.
+func (m *Model) Size() int { return len(m.data) }
+
 func readVerified(path, want string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

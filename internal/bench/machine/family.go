@@ -14,6 +14,7 @@ import (
 type Member struct {
 	PID    int
 	parent int
+	dead   bool   // it has ended, and waits for its parent to take note
 	born   uint64 // in clock ticks since the machine's start: tells a process from a later one with its id
 	cpu    time.Duration
 }
@@ -59,13 +60,21 @@ func readMember(path string) (Member, bool) {
 		n, _ := strconv.ParseUint(fields[field-3], 10, 64) // the kernel writes numbers
 		return n
 	}
-	return Member{PID: pid, parent: int(number(4)), born: number(22), cpu: time.Duration(number(14)+number(15)) * tick}, true
+	return Member{PID: pid, dead: fields[0] == "Z", parent: int(number(4)), born: number(22), cpu: time.Duration(number(14)+number(15)) * tick}, true
 }
+
+// Alive tells whether the process still runs: not another one that has its id now.
+func (m Member) Alive() bool {
+	now, ok := readMember(filepath.Join("/proc", strconv.Itoa(m.PID), "stat"))
+	return ok && now.born == m.born && !now.dead
+}
+
+// Is tells whether two are the same process, seen at different times.
+func (m Member) Is(other Member) bool { return m.PID == other.PID && m.born == other.born }
 
 // Kill ends a process that is still the one it was.
 func (m Member) Kill() {
-	now, ok := readMember(filepath.Join("/proc", strconv.Itoa(m.PID), "stat"))
-	if ok && now.born == m.born {
+	if m.Alive() {
 		_ = syscall.Kill(m.PID, syscall.SIGKILL) // it may end by itself meanwhile
 	}
 }

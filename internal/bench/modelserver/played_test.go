@@ -102,15 +102,19 @@ func (p *played) options() (modelserver.Options, error) {
 		p.class = tench
 	}
 	o := modelserver.Options{
-		Listen: option("--listen", ""), Spec: p.spec, Precision: precision, Runtime: "played", Slots: max(1, int(cpus)), CPUs: cpus, Queue: queue,
+		Listen: option("--listen", ""), Runtime: "played", Slots: max(1, int(cpus)), CPUs: cpus, Queue: queue,
 		Timeout: 10 * time.Second, MaxBody: 10 << 20, MaxPixels: 25e6, MaxBatch: 16, DrainTimeout: time.Minute,
 		CPUTime: p.cpuTime, Registry: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
-	for range o.Slots {
-		o.Stations = append(o.Stations, modelserver.Station{Network: &playedNetwork{played: p, input: make([]float32, p.spec.Input.Values())}})
-	}
+	served := modelserver.Model{Spec: p.spec, Precision: precision}
 	for _, synset := range playedLabels {
-		o.Labels = append(o.Labels, resnet.Label{Synset: synset, Name: synset})
+		served.Labels = append(served.Labels, resnet.Label{Synset: synset, Name: synset})
+	}
+	o.Models = []modelserver.Model{served}
+	for range o.Slots {
+		o.Stations = append(o.Stations, modelserver.Station{
+			Networks: []modelserver.Network{&playedNetwork{played: p, input: make([]float32, p.spec.Input.Values())}},
+		})
 	}
 	return o, nil
 }

@@ -71,19 +71,27 @@ func (w *watch) look(ctx context.Context) (Vitals, error) {
 		Second: time.Since(w.begin).Seconds(), Heap: valueOf(families, "go_memstats_heap_inuse_bytes"),
 		Goroutines: valueOf(families, "go_goroutines"), CPUSeconds: valueOf(families, "process_cpu_seconds_total"),
 	}
-	files, err := os.ReadDir(filepath.Join(w.proc, "fd"))
-	if err != nil {
+	if err := v.read(w.proc); err != nil {
 		return v, err
 	}
-	status, err := os.ReadFile(filepath.Join(w.proc, "status"))
-	if err != nil {
-		return v, err
-	}
-	v.Files, v.Threads, v.RSS = float64(len(files)), statusField(status, "Threads:"), statusField(status, "VmRSS:")*(1<<10)
 	if v.Goroutines == 0 || v.RSS == 0 {
 		return v, errors.New("the server tells nothing of its goroutines or memory")
 	}
 	return v, nil
+}
+
+// read takes in what the kernel tells of a process, by its folder of /proc.
+func (v *Vitals) read(proc string) error {
+	files, err := os.ReadDir(filepath.Join(proc, "fd"))
+	if err != nil {
+		return err
+	}
+	status, err := os.ReadFile(filepath.Join(proc, "status"))
+	if err != nil {
+		return err
+	}
+	v.Files, v.Threads, v.RSS = float64(len(files)), statusField(status, "Threads:"), statusField(status, "VmRSS:")*(1<<10)
+	return nil
 }
 
 func (w *watch) metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
