@@ -65,7 +65,7 @@ func (s *Service) listen(ctx context.Context, now time.Time) heard {
 	})
 	ask(&h.waiting, fmt.Sprintf("sum(%s)", s.series.waiting))
 	ask(&h.queued, fmt.Sprintf("sum(%s)", s.series.queued))
-	ask(&h.capacity, fmt.Sprintf("avg(max by (pod) (%s) > 0)", s.series.capacity))
+	ask(&h.capacity, fmt.Sprintf("avg(%s > 0)", s.series.capacity))
 	h.rarely = s.lately
 	due := now.Sub(s.asked) >= slowly
 	if due {
@@ -82,7 +82,7 @@ func (s *Service) listen(ctx context.Context, now time.Time) heard {
 func (s *Service) askRarely(ask func(*figure, string), h *rarely) {
 	window := model.Duration(s.o.RateWindow)
 	ask(&h.away, fmt.Sprintf("count(%s == 0 and on (job) group by (job) (last_over_time(%s[5m])))", s.series.up, s.series.arrivals))
-	ask(&h.slots, fmt.Sprintf("avg(max by (pod) (%s) > 0)", s.series.slots))
+	ask(&h.slots, fmt.Sprintf("avg(%s > 0)", s.series.slots))
 	ask(&h.pictures, fmt.Sprintf("sum(rate(%s[%s])) / (sum(rate(%s[%s])) > 0)", s.series.pictures, window, s.series.ok, window))
 }
 
@@ -104,7 +104,7 @@ func (s *Service) listenCloser(ctx context.Context, h *heard) {
 		h.served, h.servers = s.answeredAlone(ctx)
 	}
 	if errors.Is(h.capacity.err, scaling.ErrNoData) { // no replica, or none that measures itself
-		h.capacity.value, h.capacity.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("avg(max by (pod) (last_over_time(%s[%s])) > 0)", s.series.capacity, model.Duration(forgotten)))
+		h.capacity.value, h.capacity.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("avg(last_over_time(%s[%s]) > 0)", s.series.capacity, model.Duration(forgotten)))
 	}
 	if errors.Is(h.capacity.err, scaling.ErrNoData) {
 		window := model.Duration(s.o.CPUWindow)

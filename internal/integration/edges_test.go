@@ -562,7 +562,7 @@ func TestATickOfAThousandReplicas(t *testing.T) {
 	const thousand, budget, loaded = 1000, 0.05, 10
 	e := newEdges(t, thousand, past{scrape: 5 * time.Second})
 	e.load(7000)
-	s := e.scale(t, "--min-replicas=1000", "--max-replicas=1000")
+	s := e.scale(t, "--min-replicas=1000", "--max-replicas=1000", "--stale-after=20s")
 	testkit.Eventually(t, "all are seen", func() bool {
 		d := s.last(t)
 		return d.Hold == scaling.HoldNone && d.Inputs != nil && d.Inputs.Ready == thousand && d.Reckoning != nil
