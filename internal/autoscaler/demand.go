@@ -19,6 +19,8 @@ const (
 	shortestStep = 5 * time.Second
 	// forgotten is how long ago the last dispatcher must have been seen before requests that were answered pass for the load.
 	forgotten = time.Hour
+	// slowly is how often what hardly changes is asked for; each answer takes Prometheus a look at every replica.
+	slowly = 30 * time.Second
 )
 
 // figure is a number that was asked for.
@@ -33,18 +35,23 @@ type heard struct {
 	clockErr           error
 	arrivals, answered []scaling.Count // by the dispatchers
 	arrivalsErr        error
-	away               figure // dispatchers that could not be scraped
 	waiting, queued    figure // requests, in the dispatchers' queues and in those of the replicas
 	capacity           figure // pictures per second and replica
-	pictures           figure // per request
-	slots              figure // per replica
+	rarely
 
 	served, servers figure // requests per second that replicas answered, and how many of those told; only where there is no dispatcher
 	perCore         figure // requests that a core answers per second; only where no replica measured its capacity
 }
 
+// rarely is what hardly changes.
+type rarely struct {
+	away     figure // dispatchers that cannot be scraped, for longer than the load itself tells
+	pictures figure // per request
+	slots    figure // per replica
+}
+
 // listen asks for everything at once. None of it grows with the replicas: sums and means are Prometheus' work.
-func (s *Service) listen(ctx context.Context) heard {
+func (s *Service) listen(ctx context.Context, now time.Time) heard {
 	var h heard
 	var asking sync.WaitGroup
 	ask := func(into *figure, query string) {
@@ -56,16 +63,27 @@ func (s *Service) listen(ctx context.Context) heard {
 		// Without it a replica is taken at its own word.
 		h.answered, _ = s.o.Prometheus.Counts(ctx, s.series.answered, loadWindow)
 	})
-	window := model.Duration(s.o.RateWindow)
-	ask(&h.away, fmt.Sprintf("count(%s == 0 and on (job) group by (job) (last_over_time(%s[5m])))", s.series.up, s.series.arrivals))
 	ask(&h.waiting, fmt.Sprintf("sum(%s)", s.series.waiting))
 	ask(&h.queued, fmt.Sprintf("sum(%s)", s.series.queued))
-	ask(&h.capacity, fmt.Sprintf("avg(max by (pod) (%s) > 0)", s.series.capacity))
-	ask(&h.slots, fmt.Sprintf("avg(max by (pod) (%s) > 0)", s.series.slots))
-	ask(&h.pictures, fmt.Sprintf("sum(rate(%s[%s])) / (sum(rate(%s[%s])) > 0)", s.series.pictures, window, s.series.ok, window))
+	ask(&h.capacity, fmt.Sprintf("avg(%s > 0)", s.series.capacity))
+	h.rarely = s.lately
+	due := now.Sub(s.asked) >= slowly
+	if due {
+		s.askRarely(ask, &h.rarely)
+	}
 	asking.Wait()
+	if due && !unheard(h.away, h.pictures, h.slots) {
+		s.lately, s.asked = h.rarely, now
+	}
 	s.listenCloser(ctx, &h)
 	return h
+}
+
+func (s *Service) askRarely(ask func(*figure, string), h *rarely) {
+	window := model.Duration(s.o.RateWindow)
+	ask(&h.away, fmt.Sprintf("count(%s == 0 and on (job) group by (job) (last_over_time(%s[5m])))", s.series.up, s.series.arrivals))
+	ask(&h.slots, fmt.Sprintf("avg(%s > 0)", s.series.slots))
+	ask(&h.pictures, fmt.Sprintf("sum(rate(%s[%s])) / (sum(rate(%s[%s])) > 0)", s.series.pictures, window, s.series.ok, window))
 }
 
 // unanswered is how many questions got no answer.
@@ -86,7 +104,7 @@ func (s *Service) listenCloser(ctx context.Context, h *heard) {
 		h.served, h.servers = s.answeredAlone(ctx)
 	}
 	if errors.Is(h.capacity.err, scaling.ErrNoData) { // no replica, or none that measures itself
-		h.capacity.value, h.capacity.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("avg(max by (pod) (last_over_time(%s[%s])) > 0)", s.series.capacity, model.Duration(forgotten)))
+		h.capacity.value, h.capacity.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("avg(last_over_time(%s[%s]) > 0)", s.series.capacity, model.Duration(forgotten)))
 	}
 	if errors.Is(h.capacity.err, scaling.ErrNoData) {
 		window := model.Duration(s.o.CPUWindow)
@@ -114,11 +132,12 @@ func (s *Service) answeredAlone(ctx context.Context) (served, servers figure) {
 // demand makes of what was heard at a time what the policy looks at.
 func (s *Service) demand(h heard, fleet scaling.Fleet, now time.Time) scaling.Demand {
 	s.starts.See(fleet.Pods)
-	d := scaling.Demand{StartTime: s.starts.Usual(), Slots: 1}
+	d := scaling.Demand{StartTime: s.starts.Usual()}
 	d.Waiting = h.waiting.value + h.queued.value
 	if h.slots.err == nil {
-		d.Slots = max(1, int(h.slots.value+0.5))
+		s.lastSlots = int(h.slots.value + 0.5)
 	}
+	d.Slots = max(1, s.lastSlots)
 	d.Capacity, d.Err = s.capacity(h, fleet)
 	load, step, err := s.load(h, fleet)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -123,11 +125,17 @@ func (s *Service) recall(ctx context.Context) error {
 	season := scaling.Season{At: end}
 	var seasonErr error
 	season.Minutes, seasonErr = s.o.History.Range(ctx, fmt.Sprintf("sum(rate(%s[%s]))", counted, model.Duration(max(seasonStep, 4*step))), end, seasonKept, seasonStep)
-	if seasonErr != nil {
+	if season.Minutes = sinceKnown(season.Minutes); seasonErr != nil {
 		season = scaling.Season{}
 	}
 	s.memory.recalled(older, step, season)
 	return errors.Join(unlessNone(err), unlessNone(seasonErr))
+}
+
+// sinceKnown leaves out what was before anything was measured.
+func sinceKnown(values []float64) []float64 {
+	first := slices.IndexFunc(values, func(v float64) bool { return !math.IsNaN(v) })
+	return values[max(0, first):]
 }
 
 func unlessNone(err error) error {

@@ -62,7 +62,7 @@ func (s *Service) observe(ctx context.Context, now time.Time) (sight, error) {
 	var requests, used scaling.Signal
 	var said heard
 	if s.staffs {
-		asking.Go(func() { said = s.listen(ctx) })
+		asking.Go(func() { said = s.listen(ctx, now) })
 	} else {
 		asking.Go(func() { requests = s.requests(ctx) })
 		asking.Go(func() { used = s.cpu(ctx) })

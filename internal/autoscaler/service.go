@@ -31,6 +31,9 @@ type Service struct {
 	warned       map[scaling.Warning]bool
 	starts       scaling.Starts
 	lastCapacity float64
+	lastSlots    int
+	lately       rarely
+	asked        time.Time // when that was
 
 	mu   sync.Mutex
 	past []scaling.Decision // oldest first, as far back as the policy remembers

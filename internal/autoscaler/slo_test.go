@@ -468,7 +468,7 @@ func TestWhatAPersonHasToMendIsTold(t *testing.T) {
 			c := scaling.Ceiling{Replicas: 10, Price: 0.5, MaxCost: 2}
 			p.Max, p.MaxWhy, o.Price = c.Max(), c.Why(), c.Price
 			o.Policy = p
-		}, 200, "at-max", "and there may be 4: --max-cost 2 an hour pays for no more at --price 0.5"},
+		}, 200, "at-max", "true AtMaximum a load of 250 rps takes at least 26 replicas, and there may be 4: --max-cost 2 an hour pays for no more at --price 0.5"},
 		"an SLO that cannot be kept": {func(o *autoscaler.Options) {
 			p := o.Policy.(scaling.SLO)
 			p.Latency = 50 * time.Millisecond

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -38,7 +39,7 @@ type edges struct {
 	client          *http.Client
 	process         *exec.Cmd // Prometheus
 	kubeconfig      string
-	history         time.Duration
+	past            past
 
 	mu    sync.Mutex
 	rate  float64
@@ -84,15 +85,12 @@ func (f *fault) set(answer func(http.ResponseWriter, *http.Request) bool) {
 	f.answer.Store(&answer)
 }
 
-func newEdges(t *testing.T, replicas int) *edges {
-	t.Helper()
-	return newEdgesAfter(t, replicas, 0)
-}
+// past is a Prometheus that knows of so long before, and how often it scrapes.
+type past struct{ history, scrape time.Duration }
 
-// newEdgesAfter has a Prometheus that was there for long before.
-func newEdgesAfter(t *testing.T, replicas int, history time.Duration) *edges {
+func newEdges(t *testing.T, replicas int, p past) *edges {
 	t.Helper()
-	e := &edges{since: time.Now(), history: history}
+	e := &edges{since: time.Now(), past: past{p.history, cmp.Or(p.scrape, time.Second)}}
 	e.startAPI(t)
 	e.startPrometheus(t, replicas)
 	e.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
@@ -194,7 +192,7 @@ func (e *edges) kubelet(ctx context.Context, t *testing.T) {
 			}
 		}
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(max(200*time.Millisecond, time.Duration(len(list.Items))*2*time.Millisecond)): // a long list takes others' time
 		case <-ctx.Done():
 		}
 	}
@@ -229,22 +227,22 @@ func (e *edges) startPrometheus(t *testing.T, replicas int) {
 			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_queue_length 0\n", e.arrivals())
 			return
 		}
-		fmt.Fprint(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\n")
+		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n", e.arrivals()/float64(replicas))
 	}))
 	t.Cleanup(targets.Close)
 	address := strings.TrimPrefix(targets.URL, "http://")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	text := fmt.Sprintf(`
-global: {scrape_interval: 1s, scrape_timeout: 1s}
+global: {scrape_interval: %v, scrape_timeout: 1s}
 scrape_configs:
 - job_name: dispatcher
   metrics_path: /dispatcher
-  static_configs: [{targets: [%q], labels: {namespace: default, pod: dispatcher-1}}]
+  static_configs: [{targets: [%[2]q], labels: {namespace: default, pod: dispatcher-1}}]
 - job_name: resnet-pods
   metrics_path: /replica
   static_configs:
-`, address)
+`, e.past.scrape, address)
 	for i := range replicas {
 		text += fmt.Sprintf("  - {targets: [%q], labels: {namespace: default, pod: resnet-inference-%d}}\n", address, i)
 	}
@@ -264,17 +262,17 @@ scrape_configs:
 	e.prometheus = newFault(t, &url.URL{Scheme: "http", Host: listen}, transport, "")
 }
 
-// backfill gives Prometheus days of a dispatcher that is no more, which had 20 requests per second, scraped four times a minute.
+// backfill gives Prometheus days of a dispatcher that is no more, which had 20 requests per second.
 func (e *edges) backfill(t *testing.T, data string) {
 	t.Helper()
-	if e.history == 0 {
+	if e.past.history == 0 {
 		return
 	}
 	var text strings.Builder
 	text.WriteString("# TYPE dispatcher_arrivals counter\n")
 	end := time.Now().Add(-10 * time.Minute)
-	for at := end.Add(-e.history); at.Before(end); at = at.Add(15 * time.Second) {
-		fmt.Fprintf(&text, "dispatcher_arrivals_total{namespace=\"default\",pod=\"dispatcher-0\"} %d %d\n", 20*(at.Unix()-end.Add(-e.history).Unix()), at.Unix())
+	for at := end.Add(-e.past.history); at.Before(end); at = at.Add(5 * time.Second) {
+		fmt.Fprintf(&text, "dispatcher_arrivals_total{namespace=\"default\",pod=\"dispatcher-0\"} %d %d\n", 20*(at.Unix()-end.Add(-e.past.history).Unix()), at.Unix())
 	}
 	text.WriteString("# EOF\n")
 	file := filepath.Join(t.TempDir(), "history")
@@ -401,7 +399,7 @@ func refusePatch(w http.ResponseWriter, r *http.Request) bool {
 
 // Whatever fails, and however, while the load seems to fall: it never scales down, and does so once all is mended.
 func TestNothingThatFailsScalesDown(t *testing.T) {
-	e := newEdges(t, 7)
+	e := newEdges(t, 7, past{})
 	e.load(40)
 	s := e.scale(t)
 	healthy := func() bool {
@@ -506,7 +504,7 @@ func (e *edges) apiFails(t *testing.T, s *scaler) {
 
 // Two run; the one that leads is killed, without a chance to give the Lease back. The other takes over, and no patch is made twice.
 func TestALeaderThatIsKilledIsReplaced(t *testing.T) {
-	e := newEdges(t, 2)
+	e := newEdges(t, 2, past{})
 	var mu sync.Mutex
 	var patches []string
 	e.api.set(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -562,9 +560,9 @@ func TestALeaderThatIsKilledIsReplaced(t *testing.T) {
 // The contract's budget for a tick is 50 ms. It is logged; a loaded machine may be slower, but not by so much.
 func TestATickOfAThousandReplicas(t *testing.T) {
 	const thousand, budget, loaded = 1000, 0.05, 10
-	e := newEdges(t, thousand)
+	e := newEdges(t, thousand, past{scrape: 5 * time.Second})
 	e.load(7000)
-	s := e.scale(t, "--min-replicas=1000", "--max-replicas=1000")
+	s := e.scale(t, "--min-replicas=1000", "--max-replicas=1000", "--stale-after=20s")
 	testkit.Eventually(t, "all are seen", func() bool {
 		d := s.last(t)
 		return d.Hold == scaling.HoldNone && d.Inputs != nil && d.Inputs.Ready == thousand && d.Reckoning != nil
@@ -581,7 +579,7 @@ func TestATickOfAThousandReplicas(t *testing.T) {
 
 // What was days ago is looked up in a real Prometheus, beside the ticks.
 func TestDaysOfHistoryAreFound(t *testing.T) {
-	e := newEdgesAfter(t, 2, 3*24*time.Hour)
+	e := newEdges(t, 2, past{history: 3 * 24 * time.Hour})
 	e.load(20)
 	s := e.scale(t)
 	testkit.Eventually(t, "days and hours are known", func() bool {
