@@ -33,13 +33,15 @@ func holdSlot(o *modelserver.Options) *heldSlot {
 	return slot
 }
 
+// calibrationRuns are the pictures of a server's own: two to warm up, seven to measure.
+const calibrationRuns = 9
+
 // held serves with a slot that the test controls; calibration has been let through.
 func held(t *testing.T, change func(*modelserver.Options)) (*server, *heldSlot) {
 	t.Helper()
 	o := realOptions(t)
 	slot := holdSlot(&o)
 	change(&o)
-	const calibrationRuns = 8
 	go func() {
 		for range calibrationRuns {
 			<-slot.entered

@@ -97,7 +97,7 @@ func TestModelsShareTheSlots(t *testing.T) {
 	o.Stations[0].Networks = append(o.Stations[0].Networks, other)
 	o.Queue = 1
 	go func() { // calibration
-		for range 9 {
+		for range calibrationRuns {
 			<-slot.entered
 			slot.pass <- struct{}{}
 		}

@@ -132,7 +132,18 @@ func (l *lives) grown() (all []string) {
 
 func (one *life) result() soak.Result { return soak.Result{Load: one.Looks} }
 
-func (one *life) judged() bool { return one.Role != thePrometheus && one.result().JudgesMemory() }
+// judged tells whether a process lived long enough for its memory to be judged. Prometheus' memory is its own business. The Kubernetes API
+// keeps what happened for an hour, as every one does: its memory is judged where the load goes on for twice as long after that.
+func (one *life) judged() bool {
+	const remembers = time.Hour
+	switch {
+	case one.Role == thePrometheus || !one.result().JudgesMemory():
+		return false
+	case one.Role == theLocal:
+		return one.Looks[len(one.Looks)/3].Second-one.Looks[0].Second >= remembers.Seconds()
+	}
+	return true
+}
 
 // list are those that were looked at under load: by role, and the longest life first.
 func (l *lives) list() (all []*life) {

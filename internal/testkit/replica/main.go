@@ -45,6 +45,7 @@ type flags struct {
 	Seed         uint64          `default:"1" help:"Of the service times."`
 	MaxBody      command.Bytes   `default:"10MiB" help:"Largest request body."`
 	Timeout      time.Duration   `default:"10s" help:"Longest time for a request."`
+	Older        bool            `help:"Say no more of itself than model servers of the release before said: neither how many requests it holds nor which models it has."`
 	DrainDelay   time.Duration   `default:"5s" help:"As the model server's."`
 	DrainTimeout time.Duration   `default:"30s" help:"As the model server's."`
 }
@@ -70,7 +71,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 			routes.Post(api.PathPredict, r.predict)
 			routes.Post("/control/slow", r.slow)
 		},
-		Headers:        func(h http.Header) { r.capability().Set(h) },
+		Headers:        r.headers,
 		Gatherer:       r.registry,
 		RequestTimeout: f.Timeout,
 		DrainDelay:     f.DrainDelay,
@@ -113,7 +114,18 @@ func (r *replica) capability() api.Capability {
 	if r.f.Service > 0 {
 		capacity = float64(r.f.Slots) / r.f.Service.Seconds()
 	}
-	return api.Capability{Slots: r.f.Slots, CapacityRPS: capacity, Load: int(r.admitted.Load())}
+	load := int(r.admitted.Load())
+	if r.f.Older {
+		load = -1
+	}
+	return api.Capability{Slots: r.f.Slots, CapacityRPS: capacity, Load: load}
+}
+
+func (r *replica) headers(h http.Header) {
+	r.capability().Set(h)
+	if !r.f.Older {
+		h.Set(api.HeaderModels, api.Models{{Name: "replica", Version: "1"}}.String())
+	}
 }
 
 func (r *replica) predict(w http.ResponseWriter, req *http.Request) {
