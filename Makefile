@@ -129,7 +129,7 @@ docs: setup build ## write the reference in README.md anew, from the binaries an
 	go run ./internal/docs
 
 .PHONY: sbom
-sbom: setup build ## write what the binaries are made of into out/sbom.json and out/licences.txt; fail on a licence that is not permissive
+sbom: $(ONNX) build ## write what the binaries are made of into out/sbom.json and out/licences.txt; fail on a licence that is not permissive
 	go -C internal/tools/sbom run . --bin $(CURDIR)/bin --onnxruntime $(ONNX) --models $(CURDIR)/models --out $(CURDIR)/out
 
 .PHONY: fuzz

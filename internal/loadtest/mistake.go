@@ -45,5 +45,5 @@ func (m *mistake) err(at *url.URL) error {
 	if m.disputed || m.answers == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s answers every request with %d %s: %s", at, m.status, http.StatusText(m.status), refusals[m.status])
+	return fmt.Errorf("%s answers every request with %d %s: %s", at.Redacted(), m.status, http.StatusText(m.status), refusals[m.status])
 }

@@ -122,21 +122,21 @@ func statusFrom(client *http.Client, at *url.URL) func(context.Context) (api.Dis
 	return func(ctx context.Context) (status api.DispatcherStatus, err error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 		if err != nil {
-			return status, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at.Redacted(), err)
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return status, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at.Redacted(), err)
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			return status, fmt.Errorf("status %s: %s", at, resp.Status)
+			return status, fmt.Errorf("status %s: %s", at.Redacted(), resp.Status)
 		}
 		if err := json.NewDecoder(resp.Body).Decode(&status); err != nil {
-			return status, fmt.Errorf("status %s: %w", at, err)
+			return status, fmt.Errorf("status %s: %w", at.Redacted(), err)
 		}
 		if status.Replicas == nil {
-			return status, fmt.Errorf("status %s: it does not tell of replicas", at)
+			return status, fmt.Errorf("status %s: it does not tell of replicas", at.Redacted())
 		}
 		return status, nil
 	}

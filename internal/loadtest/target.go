@@ -107,9 +107,9 @@ func listens(ctx context.Context, at *url.URL, client *http.Client) error {
 	var unknown *net.DNSError
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Errorf("the host of %s is not known (%w)", at, err)
+		return fmt.Errorf("the host of %s is not known (%w)", at.Redacted(), err)
 	case err != nil:
-		return fmt.Errorf("nothing listens at %s (%w)", at, err)
+		return fmt.Errorf("nothing listens at %s (%w)", at.Redacted(), err)
 	}
 	defer conn.Close()
 	if at.Scheme != "https" {
@@ -117,7 +117,7 @@ func listens(ctx context.Context, at *url.URL, client *http.Client) error {
 	}
 	secure := tls.Client(conn, tlsConfig(client, at.Hostname()))
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("no secure connection to %s (%w); a certificate of your own is trusted with --ca FILE", at, err)
+		return fmt.Errorf("no secure connection to %s (%w); a certificate of your own is trusted with --ca FILE", at.Redacted(), err)
 	}
 	return secure.Close()
 }

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	fieldFile  = "file"
-	maxParts   = 32
-	defaultTop = 5
+	fieldFile = "file"
+	maxParts  = 32
+	// maxToldName is how much of a field's name comes back in an error: it may be as long as the body.
+	maxToldName = 40
+	defaultTop  = 5
 )
 
 // upload is the memory of one request's body and of the form field in it, which the next request takes over.
@@ -84,7 +86,8 @@ func (u *upload) fileOf(boundary string) ([]byte, error) {
 			}
 			return u.file.Bytes(), nil
 		}
-		names = append(names, strconv.Quote(part.FormName()))
+		name := part.FormName()
+		names = append(names, strconv.Quote(name[:min(len(name), maxToldName)]))
 	}
 	return nil, api.NewProblem(http.StatusBadRequest, "no-file",
 		"the form has no field %q, only [%s]: with curl, send -F %s=@picture.jpg", fieldFile, strings.Join(names, " "), fieldFile)

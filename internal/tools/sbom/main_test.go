@@ -75,10 +75,11 @@ func read(t *testing.T, name string) map[string]string {
 
 func TestWhatIsNotPermissiveIsRefused(t *testing.T) {
 	good := part{name: "a", version: "v1", licences: []string{"MIT", "Apache-2.0"}}
-	if err := judge([]part{good}); err != nil {
+	tolerable := part{name: tolerated[0], version: "v1", licences: []string{"MPL-2.0"}}
+	if err := judge([]part{good, tolerable}); err != nil {
 		t.Error(err)
 	}
-	for name, licences := range map[string][]string{"a licence that binds": {"MIT", "GPL-3.0"}, "none": nil} {
+	for name, licences := range map[string][]string{"a licence that binds": {"MIT", "GPL-3.0"}, "one that binds who changes it": {"MPL-2.0"}, "none": nil} {
 		err := judge([]part{good, {name: "b", version: "v2", licences: licences}})
 		if err == nil || !strings.HasPrefix(err.Error(), "b v2 has ") {
 			t.Errorf("%s: %v", name, err)
