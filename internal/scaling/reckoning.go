@@ -67,18 +67,24 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
 	r.steps = max(1, int((r.Lead+step-1)/step))
 
-	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), 1-p.Tuning.Price)
+	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.share(r.Lead))
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
 	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
 	r.Replicas = p.replicas(r)
-	r.AtMost = r.Replicas == p.Max && !p.enough(p.Max, r)
+	r.AtMost = r.Replicas == p.Max && r.station.late(p.Max, r.StaffFor) > p.Tuning.RiskKept
 	return r, nil
+}
+
+// share is of the requests, that the margin is to be enough for: a forecast that was too low is felt until replicas have come, so the
+// longer that takes, the rarer it may be.
+func (p SLO) share(lead time.Duration) float64 {
+	return 1 - min(p.Tuning.MostMissed, p.Tuning.Missed.Seconds()/max(lead.Seconds(), 1))
 }
 
 // remembered is how many steps the forecasts look at: the errors that count, and what the first of those looked back on.
 func (p SLO) remembered(step time.Duration) int {
-	return int((p.Tuning.Errors+p.Tuning.Again+p.Tuning.Lasts)/step) + 64
+	return int((p.Tuning.Errors+p.Tuning.Again)/step) + 64
 }
 
 // surprises raise the load to staff for above the forecast.
@@ -94,14 +100,8 @@ func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
 		r.StaffFor = max(r.StaffFor, 2*r.Load)
 	}
 	if r.Backlog = p.backlog(d.Waiting, r, can); r.Backlog > 0 {
-		r.StaffFor += p.drain(r.Backlog, r.StaffFor, r.StartTime)
+		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
 	}
-}
-
-// drain is how many requests per second more than come are to be answered until a backlog is gone. What comes until then is late, so
-// backlog/drain seconds of the load are; and the replicas for it are paid for until they may go. The sum is least at the root.
-func (p SLO) drain(backlog, load float64, start time.Duration) float64 {
-	return math.Sqrt(backlog * load / (p.Tuning.Price * (start + p.Tuning.Calm).Seconds()))
 }
 
 // backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered. A
@@ -128,25 +128,11 @@ func burst(rates []float64, step time.Duration, alarm float64) float64 {
 	seconds := step.Seconds()
 	level, jump := jumpAt(rates, last)
 	chance := math.Sqrt(max(level*seconds, 1)) / seconds
-	if jump <= alarm*chance || jump <= alarm*usualJump(rates) || jumps(rates, jump/2) > rareJumps {
+	if jump <= alarm*chance || jump <= alarm*usualJump(rates) {
 		return 0
 	}
 	return rates[last] + jump
 }
-
-// jumps is how many of the steps of late were above the level before them by as much.
-func jumps(rates []float64, by float64) int {
-	n := 0
-	for i := len(rates) - 2; i >= 1 && i > len(rates)-2-jumpSteps; i-- {
-		if _, jump := jumpAt(rates, i); jump >= by {
-			n++
-		}
-	}
-	return n
-}
-
-// rareJumps is how many of them still surprise: forecasts reckon with what came more often.
-const rareJumps = 5
 
 // jumpAt is the level before a step, and by how much the step is above it.
 func jumpAt(rates []float64, i int) (level, jump float64) {
@@ -205,11 +191,6 @@ func (p SLO) replicas(r reckoned) int {
 	return max(r.station.staff(r.StaffFor, p.Tuning.Risk, p.Max), p.Min)
 }
 
-// enough tells whether so many replicas would do nearly as well as those that it would staff with.
-func (p SLO) enough(replicas int, r reckoned) bool {
-	return r.station.late(replicas, r.StaffFor) <= p.Tuning.RiskKept
-}
-
 // noLoad is less than any load: sums and differences leave dust.
 const noLoad = 1e-6
 
@@ -220,17 +201,11 @@ const idleFor = 5 * time.Minute
 func (p SLO) staffAgain(r reckoned) int {
 	step := r.course.step
 	steps := max(r.steps, int(p.Tuning.Again/step))
-	f := r.course.foresee(steps, int(p.Tuning.Errors/step), 1-p.Tuning.Price)
+	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.share(r.Lead))
 	if f.upper() < noLoad {
 		return r.Replicas
 	}
 	return r.station.staff(f.upper(), p.Tuning.Risk, p.Max)
-}
-
-// staffLasting is the replicas for the load as it will be after a while.
-func (p SLO) staffLasting(r reckoned) int {
-	f := r.course.foresee(r.steps+int(p.Tuning.Lasts/r.course.step), int(p.Tuning.Errors/r.course.step), 1-p.Tuning.Price)
-	return r.station.staff(f.rate, p.Tuning.Risk, p.Max)
 }
 
 func readyPods(pods []Pod) int {

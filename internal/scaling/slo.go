@@ -22,38 +22,36 @@ type SLO struct {
 
 // Tuning is how careful the policy is. DefaultTuning is for all loads.
 type Tuning struct {
-	Risk     float64       // share of requests that may be late by queueing, when it staffs
-	RiskKept float64       // the same of the replicas that there are: below it, it does not pay to scale
-	Price    float64       // of capacity for a request, where being late costs 1
-	Errors   time.Duration // how long errors of forecasts count
-	Again    time.Duration // replicas that may be needed again so soon are kept
-	Calm     time.Duration // after growth, until it may shrink
-	Settle   time.Duration // how long fewer replicas must have been enough before it shrinks
-	Lasts    time.Duration // so long one growth is to be enough for, if the load goes on as it does
-	Idle     time.Duration // of all replicas, that may be wasted rather than to scale down
-	Alarm    float64       // by how many standard deviations of chance a step must exceed the level to be a burst
+	Risk     float64 // share of requests that may be late by queueing, when it staffs
+	RiskKept float64 // the same of the replicas that there are: below it, it does not pay to scale
+	// Missed is how long, of each lead, forecasts may be too low in spite of their margin; MostMissed is the largest share of it.
+	Missed     time.Duration
+	MostMissed float64
+	Errors     time.Duration // how long errors of forecasts count
+	Again      time.Duration // replicas that may be needed again so soon are kept
+	Calm       time.Duration // after growth, until it may shrink
+	Settle     time.Duration // how long fewer replicas must have been enough before it shrinks
+	Drain      time.Duration // in which a backlog is to be gone, once there are replicas for it
+	Alarm      float64       // by how many standard deviations of chance a step must exceed the level to be a burst
 }
 
 // DefaultTuning is one configuration for every load; measured against other autoscalers by make bench-autoscaler. Of the 1 % that the
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0006, RiskKept: 0.008, Price: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
-		Calm: 125 * time.Second, Settle: 30 * time.Second, Lasts: 20 * time.Second, Idle: 3 * time.Second, Alarm: 4.5,
+		Risk: 0.0006, RiskKept: 0.008, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Calm: 90 * time.Second, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
 	}
 }
 
 // Memory is how long past decisions matter to it.
 func (p SLO) Memory() time.Duration {
-	longest := max(p.Tuning.Settle, p.Tuning.Calm, idleMemory)
+	longest := max(p.Tuning.Settle, p.Tuning.Calm)
 	for _, s := range append(append([]Step{}, p.UpSteps...), p.DownSteps...) {
 		longest = max(longest, s.Period)
 	}
 	return longest
 }
-
-// idleMemory is how long replicas that are too many are looked back on.
-const idleMemory = 15 * time.Minute
 
 // String names the policy and its settings.
 func (p SLO) String() string {
@@ -119,11 +117,11 @@ func (p SLO) grow(d *Decision, r reckoned, past []Decision, o Observation, now t
 		d.Reason += fmt.Sprintf("; %d wanted, but %d pods do not get ready: the cluster may be full", r.Replicas, stuck)
 		return
 	}
-	if p.enough(d.From, r) {
+	if late := r.station.late(d.From, r.StaffFor); late <= p.Tuning.RiskKept {
 		d.Reason += fmt.Sprintf("; %d will do", d.From)
 		return
 	}
-	d.To = max(d.Recommended, p.staffLasting(r))
+	d.To = d.Recommended
 	if len(p.UpSteps) == 0 {
 		return
 	}
@@ -151,14 +149,9 @@ func (p SLO) shrink(d *Decision, r reckoned, past []Decision, o Observation, now
 		return
 	}
 	enough := max(d.Recommended, p.staffAgain(r))
-	d.Recommended = min(enough, d.From)
 	if enough >= d.From {
 		d.Bound = RailDownWindow
 		d.Reason += fmt.Sprintf("; %d wanted, but more may be needed again within %s", d.Recommended, short(p.Tuning.Again))
-		return
-	}
-	if wasted := wasted(past, *d); wasted < p.Tuning.Idle*time.Duration(d.From) {
-		d.Reason += fmt.Sprintf("; %d wanted, down only when it pays", enough)
 		return
 	}
 	d.To = min(settled(enough, past, now.Add(-p.Tuning.Settle)), d.From)
@@ -173,20 +166,6 @@ func (p SLO) shrink(d *Decision, r reckoned, past []Decision, o Observation, now
 		d.To, d.Bound = least, RailDownPolicy
 		d.Reason += fmt.Sprintf("; %d wanted, at most %s down", enough, join(p.DownSteps))
 	}
-}
-
-// wasted is the time of replicas, all together, that there were too many of since there were not.
-func wasted(past []Decision, d Decision) time.Duration {
-	total, until := time.Duration(0), d.At
-	for i := len(past) - 1; i >= 0; i-- {
-		b := past[i]
-		if b.To != d.From || b.Recommended >= b.From {
-			break
-		}
-		total += until.Sub(b.At) * time.Duration(d.From-b.Recommended)
-		until = b.At
-	}
-	return total
 }
 
 // settled is the most that was wanted since a time; what was only expected, and has not come, does not count.
