@@ -79,6 +79,8 @@ func TestALineThatStandsGetsShorter(t *testing.T) {
 			time.Sleep(takes / 2)
 		}
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if first, later := longest["at first"], longest["standing"]; first < patient/2 || later > patient/2 || later < patient/4 {
 			t.Errorf("they waited for %v at first and for %v later, want most of %v and then less than half of it", first, later, patient)
 		}
