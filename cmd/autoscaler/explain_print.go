@@ -117,7 +117,11 @@ func printDemand(w io.Writer, d scaling.DemandInput) {
 		fmt.Fprintf(w, "known\tsince %v in steps, %.1f days in minutes\n", time.Duration(d.Known*float64(time.Second)).Round(time.Second), d.Days)
 	}
 	fmt.Fprintf(w, "waiting\t%.0f requests\n", d.Waiting)
-	fmt.Fprintf(w, "a replica\t%.4g requests/s as measured by itself, %d at once; all answer %.4g/s now\n", d.Capacity, d.Slots, d.Answering)
+	answering := ""
+	if d.Answering > 0 { // else it is not known
+		answering = fmt.Sprintf("; all answer %.4g/s now", d.Answering)
+	}
+	fmt.Fprintf(w, "a replica\t%.4g requests/s as measured by itself, %d at once%s\n", d.Capacity, d.Slots, answering)
 	start := "not seen yet"
 	if d.StartTime > 0 {
 		start = fmt.Sprintf("%.0f s", d.StartTime)
