@@ -73,6 +73,11 @@ func TestAVersionIsLookedForWhereNobodyTells(t *testing.T) {
 			}
 		}
 	}
+	for range 10 { // every second one comes to the replica that has it not, and which answers nothing else meanwhile
+		if a := ask(t, "POST", url+"/v2/models/m/versions/1/infer", ""); a.body != "1" {
+			t.Fatalf("%s by version %s", a.Status, a.body)
+		}
+	}
 	if astray.Load() == 0 {
 		t.Fatal("no request came to the wrong replica first: nothing was proven")
 	}

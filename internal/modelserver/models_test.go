@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
 	"net/http"
 	"slices"
 	"strings"
@@ -138,6 +139,9 @@ func TestTwoVersionsOfAModel(t *testing.T) {
 	}
 	if logits["7"] == logits["8"] {
 		t.Error("both versions say the same")
+	}
+	if _, a := d.inferAt(t, "/v2/models/imagenet/versions/8", jpegOf(t, image.NewGray(image.Rect(0, 0, 300, 300)))); fmt.Sprint(a.Outputs) == logits["8"] {
+		t.Error("version 8 says the same of two pictures")
 	}
 	if _, body := d.Do(t, "GET", "/v2/models/imagenet/versions/8", nil); !strings.Contains(string(body), `"versions":["7","8"]`) {
 		t.Errorf("%s, want both versions", body)

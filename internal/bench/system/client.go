@@ -98,7 +98,9 @@ func (c *crowd) settle(ctx context.Context, client *http.Client, q question, e *
 			wait = pause
 		}
 		if c.now()+wait > e.Due+patience || !sleep(ctx, wait) {
-			e.End = lost
+			if e.End = lost; !t.broke() {
+				e.End = refused
+			}
 			return
 		}
 	}

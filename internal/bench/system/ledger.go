@@ -15,6 +15,7 @@ type end string
 const (
 	answered end = "answered" // rightly
 	wrong    end = "wrong"    // answered, and not so
+	refused  end = "refused"  // told to come again (503), until its sender had no patience left
 	lost     end = "lost"     // not answered, however often it was sent
 )
 
@@ -81,6 +82,7 @@ type balance struct {
 	FirstTry   int      `json:"first_try"`  // of those, at once
 	Resent     int      `json:"resent"`     // of those, after it was sent again
 	Refusals   int      `json:"refusals"`   // tries that were told to come again
+	Refused    int      `json:"refused"`    // requests that were told so until their senders had no patience left
 	Broken     int      `json:"broken"`     // tries whose connection broke while a dispatcher was dead
 	Lost       int      `json:"lost"`       // without an answer
 	Wrong      int      `json:"wrong"`      // with another than the right one
@@ -118,6 +120,8 @@ func (l *ledger) balanced(windows []window) (b balance) {
 		case wrong:
 			b.Wrong++
 			complain(e, "%s", e.Fault)
+		case refused:
+			b.Refused++
 		case lost:
 			b.Lost++
 			complain(e, "lost after %d tries and %v: %s", len(e.Tries), e.over()-e.Due, e.Tries[len(e.Tries)-1].Why)
@@ -142,6 +146,10 @@ func (b *balance) tries(e entry, windows []window, complain func(entry, string, 
 	}
 }
 
+// mostRefused is the share of the requests that may be refused to the end: replicas that get no CPU, on a machine that others use too, cannot do
+// what is asked, and to say so is right. A system that refuses more than that does not stand what is done to it.
+const mostRefused = 0.05
+
 // faults are what does not balance, in words.
 func (b balance) faults() (all []string) {
 	for _, f := range []struct {
@@ -156,6 +164,9 @@ func (b balance) faults() (all []string) {
 	}
 	if b.Unexcused > 0 {
 		all = append(all, fmt.Sprintf("%d connections broke though no dispatcher was dead", b.Unexcused))
+	}
+	if float64(b.Refused) > mostRefused*float64(b.Sent) {
+		all = append(all, fmt.Sprintf("%d of %d requests were refused to the end", b.Refused, b.Sent))
 	}
 	if b.Sent == 0 {
 		all = append(all, "nothing was sent")

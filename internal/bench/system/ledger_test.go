@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,9 +32,10 @@ func TestALedgerThatBalances(t *testing.T) {
 // Each way in which a ledger may not balance is told.
 func TestALedgerThatDoesNotBalance(t *testing.T) {
 	for want, book := range map[string]func(l *ledger, e entry){
-		"1 of 1 requests were never ended":    func(*ledger, entry) {},
-		"1 of 1 requests were answered twice": func(l *ledger, e entry) { l.enter(e); l.enter(e) },
-		"1 of 1 requests were lost":           func(l *ledger, e entry) { e.End = lost; l.enter(e) },
+		"1 of 1 requests were never ended":        func(*ledger, entry) {},
+		"1 of 1 requests were answered twice":     func(l *ledger, e entry) { l.enter(e); l.enter(e) },
+		"1 of 1 requests were lost":               func(l *ledger, e entry) { e.End = lost; l.enter(e) },
+		"1 of 1 requests were refused to the end": func(l *ledger, e entry) { e.End = refused; l.enter(e) },
 		"1 of 1 requests were answered wrongly": func(l *ledger, e entry) {
 			e.End, e.Fault = wrong, "a horn"
 			l.enter(e)
@@ -52,6 +54,22 @@ func TestALedgerThatDoesNotBalance(t *testing.T) {
 	}
 	if got := newLedger().balanced(nil).faults(); !slices.Equal(got, []string{"nothing was sent"}) {
 		t.Errorf("an empty ledger: %q", got)
+	}
+}
+
+// A few may be refused to the end, and are told of.
+func TestSomeMayBeRefused(t *testing.T) {
+	l := newLedger()
+	for n := range 100 {
+		e := whole()
+		if e.ID = fmt.Sprint(n); n < 5 {
+			e.End = refused
+		}
+		l.send(e.ID, e.Due)
+		l.enter(e)
+	}
+	if b := l.balanced(dead); b.Refused != 5 || b.Answered != 95 || len(b.faults()) > 0 {
+		t.Errorf("%+v, %q", b, b.faults())
 	}
 }
 

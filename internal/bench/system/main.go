@@ -29,7 +29,7 @@ no fault of that moment explains. In the end all has to be as before: every repl
 back, memory flat, and no process left behind.
 
 A client here does what README tells clients to do: it sends a request again when the connection breaks, and after Retry-After when it is
-refused. What a dispatcher holds dies with it; so a connection may break while one is dead, and at no other time.`,
+refused, for a minute and a half. What a dispatcher holds dies with it; so a connection may break while one is dead, and at no other time.`,
 }
 
 type flags struct {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,6 +94,7 @@ func (r result) text() string {
 		{"tries that broke while the dispatcher was dead", fmt.Sprint(b.Broken)},
 		{"tries that broke otherwise", fmt.Sprint(b.Unexcused)},
 		{"tries that were told to come again (503)", fmt.Sprint(b.Refusals)},
+		{"refused to the end", fmt.Sprint(b.Refused)},
 		{"lost", fmt.Sprint(b.Lost)},
 		{"answered wrongly", fmt.Sprint(b.Wrong)},
 		{"answered twice", fmt.Sprint(b.Twice)},
@@ -197,14 +197,6 @@ func (r result) test() report.Test {
 }
 
 func (e entry) kind() summary.Kind {
-	last := e.Tries[len(e.Tries)-1]
-	switch {
-	case e.End == answered:
-		return summary.OK
-	case e.End == wrong:
-		return summary.Wrong
-	case last.Status == http.StatusServiceUnavailable:
-		return summary.Refused
-	}
-	return summary.Broken
+	kinds := map[end]summary.Kind{answered: summary.OK, wrong: summary.Wrong, refused: summary.Refused, lost: summary.Broken}
+	return kinds[e.End]
 }
