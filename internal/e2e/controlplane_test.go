@@ -65,7 +65,10 @@ func startControlPlane(t *testing.T) *controlPlane {
 		"--listen-peer-urls=http://"+masterIP+":2380", "--unsafe-no-fsync")
 	c.startAPIServer(t)
 	c.start(t, "kube-controller-manager", "--kubeconfig="+c.kubeconfig("controller-manager"), "--service-account-private-key-file="+c.file("sa.key"),
-		"--use-service-account-credentials", "--root-ca-file="+c.file("apiserver.crt"), "--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400")
+		"--use-service-account-credentials", "--root-ca-file="+c.file("apiserver.crt"), "--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400",
+		// After an outage of the API server its watches come back late, now and then later than its patience with nodes: then it takes all
+		// pods of nodes that live for unready.
+		"--node-monitor-grace-period=150s")
 	c.start(t, "kube-scheduler", "--kubeconfig="+c.kubeconfig("scheduler"), "--leader-elect=false")
 	return c
 }
