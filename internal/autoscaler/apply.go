@@ -64,14 +64,14 @@ func (s *Service) warn(ctx context.Context, d scaling.Decision) {
 	for _, w := range scaling.Warnings {
 		text, before := now[w], s.warned[w]
 		switch {
-		case text != "" && !before:
+		case text != "" && before == "":
 			s.o.Log.Warn("a person has to mend this", "reason", string(w), "what", text)
 			s.event(ctx, true, warnEvents[w], text, d.At)
-		case text == "" && before:
+		case text == "" && before != "":
 			s.o.Log.Info("that is over", "reason", string(w))
-			s.event(ctx, false, warnEvents[w]+"Over", d.String(), d.At)
+			s.event(ctx, false, warnEvents[w]+"Over", "over: "+before, d.At)
 		}
-		s.warned[w] = text != ""
+		s.warned[w] = text
 		s.metrics.warns(w, text != "")
 	}
 }

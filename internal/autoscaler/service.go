@@ -28,7 +28,7 @@ type Service struct {
 	blind   atomic.Bool // whether only what is answered is seen
 
 	// Of the goroutine that ticks.
-	warned       map[scaling.Warning]bool
+	warned       map[scaling.Warning]string
 	starts       scaling.Starts
 	lastCapacity float64
 	lastSlots    int
@@ -50,7 +50,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	_, staffs := o.Policy.(scaling.SLO)
-	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry, o.MaxReplicas), memory: newMemory(), staffs: staffs, warned: map[scaling.Warning]bool{}}
+	s := &Service{o: o, series: o.series(), metrics: newMetrics(o.Registry, o.MaxReplicas), memory: newMemory(), staffs: staffs, warned: map[scaling.Warning]string{}}
 	if o.Listen == "" {
 		return s, nil
 	}

@@ -482,7 +482,7 @@ func TestWhatAPersonHasToMendIsTold(t *testing.T) {
 				l.runFor(t, time.Minute)
 				_, events := l.cluster.now()
 				all := strings.Join(events, "\n")
-				if strings.Count(all, c.event) != 1 || l.count(t, "autoscaler_warning", c.reason) != 1 {
+				if strings.Count(all, c.event) != 1 || strings.Contains(all, "Over") || l.count(t, "autoscaler_warning", c.reason) != 1 {
 					t.Errorf("%q is not told once: %q, the metric is %v", c.event, events, l.count(t, "autoscaler_warning", c.reason))
 				}
 				if c.reason == "slo-impossible" {
@@ -492,7 +492,7 @@ func TestWhatAPersonHasToMendIsTold(t *testing.T) {
 				w.offered = at(0, c.load, time.Since(w.begin).Seconds(), 1)
 				w.mu.Unlock()
 				l.runFor(t, 40*time.Minute)
-				if _, events := l.cluster.now(); l.count(t, "autoscaler_warning", c.reason) != 0 || !strings.Contains(strings.Join(events, "\n"), "Over") {
+				if _, events := l.cluster.now(); l.count(t, "autoscaler_warning", c.reason) != 0 || !strings.Contains(strings.Join(events, "\n"), "false AtMaximumOver over: a load of") {
 					t.Errorf("its end is not told: %q", events)
 				}
 			})
