@@ -34,13 +34,16 @@ func (r *replica) ahead() time.Duration {
 	return min(max(time.Duration(aheadShare*float64(r.latency)), shortestAhead), longestAhead)
 }
 
-// takes tells whether a request may be sent to it: it has a credit free, or will have one by the time that the request is there.
-func (r *replica) takes(now time.Time) bool {
+// takes tells whether a request may be sent to it, and in how long it would be answered: it has a credit free, or will have one by the time
+// that the request is there.
+func (r *replica) takes(now time.Time) (in time.Duration, ok bool) {
 	if r.credits(now) > 0 {
-		return true
+		return r.answerIn(now), true
 	}
-	in, ok := r.endsIn(now)
-	return ok && in <= r.ahead()
+	if in, ok = r.endsIn(now); !ok || in > r.ahead() {
+		return 0, false
+	}
+	return r.expected(now) + in, true
 }
 
 // soonest is in how long a replica will take a request, if none ends before; 0: that is not known.

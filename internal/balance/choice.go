@@ -32,50 +32,55 @@ func (c Choice) Name() string { return c.replica.endpoint.Name }
 // ok is false when there is no credit.
 func (p *Pool) Choose(now time.Time, skip map[string]bool) (c Choice, ok bool) {
 	p.never(now)
-	soonest, found := time.Duration(0), false
+	p.free = p.free[:0]
+	soonest := time.Duration(math.MaxInt64)
 	for _, r := range p.all {
-		if r.takes(now) && !skip[r.endpoint.Name] {
-			if in := r.answerIn(now); !found || in < soonest {
-				soonest, found = in, true
-			}
+		if in, takes := r.takes(now); takes && !skip[r.endpoint.Name] {
+			p.free = append(p.free, candidate{r, in})
+			soonest = min(soonest, in)
 		}
 	}
-	if !found {
+	if len(p.free) == 0 {
 		return Choice{Again: p.soonest(now)}, false
 	}
 	limit := time.Duration(quicker * float64(soonest))
-	var best *replica
-	for _, r := range p.all {
-		if r.takes(now) && !skip[r.endpoint.Name] && r.answerIn(now) <= limit && (best == nil || r.before(best, now)) {
-			best = r
+	var best candidate
+	for _, f := range p.free {
+		if f.in <= limit && (best.replica == nil || f.before(best, now)) {
+			best = f
 		}
 	}
 	return p.placed(best, now), true
 }
 
-func (r *replica) before(other *replica, now time.Time) bool {
+// candidate is a replica that takes a request, and in how long it would answer it.
+type candidate struct {
+	*replica
+	in time.Duration
+}
+
+func (c candidate) before(other candidate, now time.Time) bool {
 	return cmp.Or(
-		cmp.Compare(r.load(now, r.expected(now))*float64(other.slots), other.load(now, other.expected(now))*float64(r.slots)),
-		cmp.Compare(r.sharing(now), other.sharing(now)),
-		r.busy.Compare(other.busy),
-		cmp.Compare(r.answerIn(now), other.answerIn(now)),
+		cmp.Compare(c.load(now, c.expected(now))*float64(other.slots), other.load(now, other.expected(now))*float64(c.slots)),
+		cmp.Compare(c.sharing(now), other.sharing(now)),
+		c.busy.Compare(other.busy),
+		cmp.Compare(c.in, other.in),
 	) < 0
 }
 
 // placed finds from which place in the line a replica is worth it.
-func (p *Pool) placed(r *replica, now time.Time) Choice {
-	in := r.answerIn(now)
+func (p *Pool) placed(best candidate, now time.Time) Choice {
 	slots, rate := 0, 0.0
 	for _, other := range p.all {
-		busy := other != r && other.open(now) && other.credits(now) <= 0
-		if busy && quicker*float64(other.expected(now)) < float64(in) {
+		busy := other != best.replica && other.open(now) && other.credits(now) <= 0
+		if busy && quicker*float64(other.expected(now)) < float64(best.in) {
 			slots, rate = slots+other.slots, rate+other.rate()
 		}
 	}
-	c := Choice{replica: r, Place: 1}
+	c := Choice{replica: best.replica, Place: 1}
 	if rate > 0 {
 		theirs := float64(slots) / rate // the mean time of an answer of theirs, in seconds
-		c.Place = max(1, int(math.Ceil((in.Seconds()-theirs)*rate)))
+		c.Place = max(1, int(math.Ceil((best.in.Seconds()-theirs)*rate)))
 		c.Again = time.Duration(theirs / 2 * float64(time.Second))
 	}
 	return c

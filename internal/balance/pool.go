@@ -9,7 +9,8 @@ import (
 // Pool is the replicas and their credits.
 type Pool struct {
 	byName map[string]*replica
-	all    []*replica // those of byName, to be looked through at each choice
+	all    []*replica  // those of byName, to be looked through at each choice
+	free   []candidate // memory of Choose
 }
 
 // NewPool makes an empty pool.

@@ -157,9 +157,6 @@ func (r *replica) answerIn(now time.Time) time.Duration {
 		return 0
 	}
 	expected := r.expected(now)
-	if in, ok := r.endsIn(now); ok {
-		return expected + in
-	}
 	over := max(0, r.load(now, expected)+1-float64(r.slots))
 	return expected + time.Duration(float64(expected)*over/float64(r.slots))
 }
