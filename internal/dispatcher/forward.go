@@ -134,7 +134,7 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 		if !s.again(a.outcome, f, r.Context()) {
 			return a.response, a.err
 		}
-		f.avoid(grant.Name(), s.queue.staying())
+		s.avoid(f, grant.Name())
 		if a.response != nil {
 			a.response.Body.Close()
 		}
@@ -142,17 +142,19 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// direct sends a request past the replicas that have not its model, unless none has it: then it is theirs to say so.
+// direct lets a request go to any replica, but one that names a model only to those that have it: unless none has, for then it is theirs
+// to say so.
 func (s *Service) direct(f *flight) {
-	if without := s.catalogue.without(f.wanted); len(without) < s.queue.staying() {
+	f.ticket.Avoid = nil
+	if without := s.catalogue.without(f.wanted); without != nil && len(without) < s.queue.staying() {
 		f.ticket.Avoid = without
 	}
 }
 
-// avoid sends the next try elsewhere; a request that has been everywhere may go anywhere.
-func (f *flight) avoid(replica string, replicas int) {
-	if len(f.ticket.Avoid)+1 >= replicas {
-		f.ticket.Avoid = nil
+// avoid sends the next try elsewhere; a request that has been everywhere that it may go begins anew.
+func (s *Service) avoid(f *flight, replica string) {
+	if len(f.ticket.Avoid)+1 >= s.queue.staying() {
+		s.direct(f)
 		return
 	}
 	if f.ticket.Avoid == nil {

@@ -2,27 +2,19 @@ package dispatcher
 
 import (
 	"net/http"
-	"net/url"
 	"sync"
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/balance"
-
-	"github.com/go-chi/chi/v5"
+	"resnet-autoscaling/internal/httpserve"
 )
 
 // wanted is the model that a request names; the zero value names none, and every replica will do.
 type wanted struct{ name, version string }
 
-// wantedBy is what a request of the Open Inference Protocol names. What cannot be unescaped is no replica's, as it stands.
-func wantedBy(r *http.Request) (w wanted) {
-	for parameter, into := range map[string]*string{"name": &w.name, "version": &w.version} {
-		*into = chi.URLParam(r, parameter)
-		if plain, err := url.PathUnescape(*into); err == nil {
-			*into = plain
-		}
-	}
-	return w
+// wantedBy is what a request of the Open Inference Protocol names.
+func wantedBy(r *http.Request) wanted {
+	return wanted{name: httpserve.Parameter(r, "name"), version: httpserve.Parameter(r, "version")}
 }
 
 // catalogue is which models each replica says that it serves: during a roll-out not all have the same. Its methods may be called from any

@@ -109,3 +109,41 @@ func TestAModelThatNobodyHasIsNotAskedOfAll(t *testing.T) {
 		t.Errorf("/predict: %d %s", code, body)
 	}
 }
+
+// A version whose only replica is full for a moment is waited for: the others have not got it.
+func TestAVersionIsWaitedForWhereItIs(t *testing.T) {
+	var astray, refused atomic.Int64
+	full := playedReplica(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderModels, api.Models{{Name: "m", Version: "2"}}.String())
+		if r.URL.Path == api.PathReadyz {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		if refused.Add(1) <= 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, "2")
+	})
+	url := dispatch(t, unchanged, versioned(t, "1", true, &astray), full, versioned(t, "1", true, &astray))
+	if a := ask(t, "POST", url+"/v2/models/m/versions/2/infer", ""); a.StatusCode != http.StatusOK || a.body != "2" {
+		t.Errorf("%s by version %q, want version 2's answer", a.Status, a.body)
+	}
+	if n := astray.Load(); n > 0 {
+		t.Errorf("%d requests came to a replica that has said that it has another version", n)
+	}
+}
+
+// Callers who ask for what nobody has must not make the replicas look ill.
+func TestAModelThatAReplicaHasNotDoesNotCountAgainstIt(t *testing.T) {
+	var astray atomic.Int64
+	url := dispatch(t, unchanged, versioned(t, "1", false, &astray), versioned(t, "1", false, &astray))
+	for range 10 {
+		if a := ask(t, "POST", url+"/v2/models/none/infer", ""); a.StatusCode != http.StatusNotFound {
+			t.Fatalf("%s", a.Status)
+		}
+	}
+	if n := status(t, url).ReadyReplicas(); n != 2 {
+		t.Errorf("%d replicas are ready after %d answers that they have not the model, want 2", n, astray.Load())
+	}
+}

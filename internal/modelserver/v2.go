@@ -2,7 +2,6 @@ package modelserver
 
 import (
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -50,16 +49,7 @@ func (p protocol) ofModel(next func(http.ResponseWriter, *http.Request, *model))
 
 // named is the model that a request names.
 func (p protocol) named(r *http.Request) (*model, error) {
-	// The router passes on what the caller escaped as it is. What cannot be unescaped names nothing that is here.
-	name, err := url.PathUnescape(chi.URLParam(r, "name"))
-	if err != nil {
-		name = chi.URLParam(r, "name")
-	}
-	version, err := url.PathUnescape(chi.URLParam(r, "version"))
-	if err != nil {
-		version = chi.URLParam(r, "version")
-	}
-	return p.find(name, version)
+	return p.find(httpserve.Parameter(r, "name"), httpserve.Parameter(r, "version"))
 }
 
 func (p protocol) server(w http.ResponseWriter, _ *http.Request) {
