@@ -26,15 +26,7 @@ func localAPI(t *testing.T) (*kube.Cluster, kubernetes.Interface) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	testkit.Running(t, server.Run)
 	text, err := server.Kubeconfig()
 	if err != nil {
 		t.Fatal(err)

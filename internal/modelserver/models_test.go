@@ -12,7 +12,6 @@ import (
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/modelserver"
-	"resnet-autoscaling/internal/onnx"
 	"resnet-autoscaling/internal/testkit"
 )
 
@@ -21,19 +20,7 @@ func withModels(t *testing.T, dirs ...string) modelserver.Options {
 	t.Helper()
 	o := realOptions(t)
 	for _, dir := range dirs {
-		model, err := onnx.LoadModel(dir, "auto")
-		if err != nil {
-			t.Fatal(err)
-		}
-		session, err := onnx.Open(testkit.ONNXRuntime(t), model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := session.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		model, session := open(t, dir)
 		o.Models = append(o.Models, modelserver.Model{Spec: model.Spec, Labels: model.Labels, Precision: model.Precision})
 		for i := range o.Stations {
 			slot, err := session.NewSlot()

@@ -32,10 +32,10 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// realOptions serve the bundled model with the real ONNX Runtime.
-func realOptions(t *testing.T) modelserver.Options {
+// open makes a model ready to run until the test ends.
+func open(t *testing.T, dir string) (*onnx.Model, *onnx.Session) {
 	t.Helper()
-	model, err := onnx.LoadModel(filepath.Join(testkit.Root(t), "models/resnet18-imagenette"), "auto")
+	model, err := onnx.LoadModel(dir, "auto")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,13 @@ func realOptions(t *testing.T) modelserver.Options {
 			t.Error(err)
 		}
 	})
+	return model, session
+}
+
+// realOptions serve the bundled model with the real ONNX Runtime.
+func realOptions(t *testing.T) modelserver.Options {
+	t.Helper()
+	model, session := open(t, filepath.Join(testkit.Root(t), "models/resnet18-imagenette"))
 	stations := make([]modelserver.Station, 2)
 	for i := range stations {
 		slot, err := session.NewSlot()

@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"resnet-autoscaling/internal/kubelite"
 	"resnet-autoscaling/internal/node"
 	"resnet-autoscaling/internal/process"
+	"resnet-autoscaling/internal/testkit"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -63,7 +63,7 @@ func start(t *testing.T, changes ...func(*node.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running(t, api.Run)
+	testkit.Running(t, api.Run)
 	launcher, err := process.NewLauncher(process.Options{Name: fmt.Sprintf("resnet-node-test-%d", rand.Uint32()), Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
@@ -104,30 +104,7 @@ func (w *world) startAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.agent, w.stop = agent, running(t, agent.Run)
-}
-
-// running runs until the test ends, or until the function it returns is called.
-func running(t *testing.T, run func(context.Context) error) func() error {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	result := make(chan error, 1)
-	go func() { result <- run(ctx) }()
-	ended := false
-	stop := func() error {
-		if ended {
-			return nil
-		}
-		ended = true
-		cancel()
-		return <-result
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return stop
+	w.agent, w.stop = agent, testkit.Running(t, agent.Run)
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

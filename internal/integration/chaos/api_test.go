@@ -1,7 +1,6 @@
 package chaos_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"resnet-autoscaling/internal/kubelite"
+	"resnet-autoscaling/internal/testkit"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,15 +25,7 @@ func startAPI(t *testing.T, here addresses) (client kubernetes.Interface, kubeco
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the Kubernetes API: %v", err)
-		}
-	})
+	testkit.Running(t, server.Run)
 	d = &door{address: here.api(), to: server.Addr().String()}
 	if err := d.open(); err != nil {
 		t.Fatal(err)
