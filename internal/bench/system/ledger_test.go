@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -54,22 +53,6 @@ func TestALedgerThatDoesNotBalance(t *testing.T) {
 	}
 	if got := newLedger().balanced(nil).faults(); !slices.Equal(got, []string{"nothing was sent"}) {
 		t.Errorf("an empty ledger: %q", got)
-	}
-}
-
-// A few may be refused to the end, and are told of.
-func TestSomeMayBeRefused(t *testing.T) {
-	l := newLedger()
-	for n := range 100 {
-		e := whole()
-		if e.ID = fmt.Sprint(n); n < 5 {
-			e.End = refused
-		}
-		l.send(e.ID, e.Due)
-		l.enter(e)
-	}
-	if b := l.balanced(dead); b.Refused != 5 || b.Answered != 95 || len(b.faults()) > 0 {
-		t.Errorf("%+v, %q", b, b.faults())
 	}
 }
 
