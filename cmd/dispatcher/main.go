@@ -88,12 +88,12 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	transport := dispatcher.NewTransport()
 	defer transport.CloseIdleConnections()
-	replicas, decisions, err := f.around(transport, log)
+	here, err := f.around(transport, log)
 	if err != nil {
 		return err
 	}
 	service, err := dispatcher.New(dispatcher.Options{
-		Listen: string(f.Listen), Discovery: replicas, Decisions: decisions, Transport: transport,
+		Listen: string(f.Listen), Discovery: here.replicas, Decisions: here.decisions, Notices: here.notices, Transport: transport,
 		Queue: f.Queue, QueueTimeout: f.QueueTimeout, Timeout: f.Timeout,
 		MaxHeldBytes: int64(f.MaxHeldBytes), MaxBody: int64(f.MaxBody), AttemptTimeout: f.AttemptTimeout,
 		AdminListen: string(f.AdminListen), Certificate: certificate, Keys: keys, RateLimit: f.RateLimit, LogSample: f.AccessLogSample,
@@ -106,29 +106,36 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger) error {
 	return service.Run(ctx)
 }
 
-// around is where the replicas are: the fixed list where there is one, else the Service's pods, about which an autoscaler decides.
-func (f *flags) around(transport http.RoundTripper, log *slog.Logger) (dispatcher.Discovery, dispatcher.Decisions, error) {
+// surroundings are where the replicas are, and in a cluster what an autoscaler decides about them and who is told of what goes wrong.
+type surroundings struct {
+	replicas  dispatcher.Discovery
+	decisions dispatcher.Decisions
+	notices   dispatcher.Notices
+}
+
+// around has the fixed list of replicas where there is one, else the Service's pods.
+func (f *flags) around(transport http.RoundTripper, log *slog.Logger) (surroundings, error) {
 	if len(f.Replicas) > 0 {
 		fixed, err := f.fixed(transport)
-		return fixed, nil, err
+		return surroundings{replicas: fixed}, err
 	}
 	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
 	var misuse *command.Misuse
 	if errors.As(err, &misuse) {
-		return nil, nil, err
+		return surroundings{}, err
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
+		return surroundings{}, fmt.Errorf("%w; without a cluster, list the replicas: --replicas URL,URL", err)
 	}
 	endpoints, err := cluster.Endpoints(f.Service, log)
 	if err != nil {
-		return nil, nil, err
+		return surroundings{}, err
 	}
 	deployment, err := cluster.Deployment(f.Deployment)
 	if err != nil {
-		return nil, nil, err
+		return surroundings{}, err
 	}
-	return endpoints, deployment.DecisionLog(log), nil
+	return surroundings{replicas: endpoints, decisions: deployment.DecisionLog(log), notices: endpoints}, nil
 }
 
 // keys are nil where none are asked for.

@@ -30,6 +30,8 @@ type ReplicaStatus struct {
 	InFlight    int          `json:"in_flight"`
 	CapacityRPS float64      `json:"capacity_rps"`
 	LatencyMS   float64      `json:"latency_ms"` // a moving average of its answers; 0 before the first
+	// Disputed is one that serves by its own word: most were said not to be ready any more, and it says that it is.
+	Disputed bool `json:"disputed,omitempty"`
 }
 
 // QueueStatus is the dispatcher's one queue: requests that wait for a credit.

@@ -14,6 +14,9 @@ type Endpoint struct {
 	URL  string // scheme, host and port
 	// Serving is false while it is not ready, or is shutting down: it gets no new requests and finishes what it has.
 	Serving bool
+	// Unready is one that is listed, does not shut down, and is said not to be ready: it starts, fails its probe, or nobody hears of its
+	// node. A Pool is not told of these.
+	Unready bool
 }
 
 // State is where a replica stands.

@@ -27,7 +27,7 @@ func (s *Service) discover(ctx context.Context) error {
 	defer cancel()
 	probing := map[balance.Endpoint]context.CancelFunc{}
 	probes.Go(func() { s.askDue(ctx) })
-	return s.o.Discovery.Watch(ctx, func(endpoints []balance.Endpoint) {
+	return s.disputes.Watch(ctx, func(endpoints []balance.Endpoint) {
 		s.queue.change(func(p *balance.Pool) { p.SetEndpoints(endpoints) })
 		s.catalogue.keep(endpoints)
 		s.known.Store(true)
@@ -118,12 +118,14 @@ type Fixed struct {
 func (f Fixed) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	seen, misses := make([]bool, len(f.Replicas)), make([]int, len(f.Replicas))
-	changed(f.endpoints(seen))
+	said := make([]inquiry, len(f.Replicas))
+	told := f.endpoints(said)
+	changed(told)
 	for {
-		if now := f.ready(ctx, seen, misses); ctx.Err() == nil && !slices.Equal(now, seen) {
-			seen = now
-			changed(f.endpoints(now))
+		f.ask(ctx, said)
+		if now := f.endpoints(said); ctx.Err() == nil && !slices.Equal(now, told) {
+			told = now
+			changed(told)
 		}
 		select {
 		case <-tick.C:
@@ -133,33 +135,37 @@ func (f Fixed) Watch(ctx context.Context, changed func([]balance.Endpoint)) erro
 	}
 }
 
-// mostMisses is how often in a row a replica may leave the question unanswered: a busy machine can be late once.
-const mostMisses = 1
-
-// ready asks all of them at once.
-func (f Fixed) ready(ctx context.Context, was []bool, misses []int) []bool {
-	ready := make([]bool, len(f.Replicas))
+// ask asks all of them at once.
+func (f Fixed) ask(ctx context.Context, said []inquiry) {
 	var asking sync.WaitGroup
 	for i, e := range f.Replicas {
-		asking.Go(func() {
-			_, status := readiness(ctx, f.Transport, e.URL)
-			if status != 0 {
-				misses[i] = 0
-				ready[i] = status == http.StatusOK
-				return
-			}
-			misses[i]++
-			ready[i] = misses[i] <= mostMisses && was[i]
-		})
+		asking.Go(func() { said[i] = said[i].ask(ctx, f.Transport, e) })
 	}
 	asking.Wait()
-	return ready
 }
 
-func (f Fixed) endpoints(ready []bool) []balance.Endpoint {
+func (f Fixed) endpoints(said []inquiry) []balance.Endpoint {
 	list := slices.Clone(f.Replicas)
 	for i := range list {
-		list[i].Serving = ready[i]
+		list[i].Serving = said[i].ready
 	}
 	return list
+}
+
+// inquiry is what came of asking a replica, over and over, whether it is ready.
+type inquiry struct {
+	ready  bool
+	misses int // questions in a row that it left unanswered
+}
+
+// mostMisses is how many of those do not count against one that was ready: a busy machine can be late once.
+const mostMisses = 1
+
+// ask asks once more.
+func (q inquiry) ask(ctx context.Context, transport http.RoundTripper, e balance.Endpoint) inquiry {
+	_, status := readiness(ctx, transport, e.URL)
+	if status != 0 {
+		return inquiry{ready: status == http.StatusOK}
+	}
+	return inquiry{ready: q.ready && q.misses < mostMisses, misses: q.misses + 1}
 }

@@ -42,3 +42,6 @@ func Routes(s *Service) chi.Routes {
 
 // Close gives back the listener of a service that never runs.
 func Close(s *Service) error { return s.server.Close() }
+
+// NewDisputes is the discovery that asks where another one is not to be believed.
+func NewDisputes(o Options) Discovery { return newDisputes(o) }

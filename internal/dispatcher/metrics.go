@@ -44,7 +44,7 @@ type metrics struct {
 	unauthorized *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer, q *queue) *metrics {
+func newMetrics(r prometheus.Registerer, q *queue, d *disputes) *metrics {
 	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	m := &metrics{
 		arrivals: prometheus.NewCounter(prometheus.CounterOpts{
@@ -75,7 +75,10 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	length := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dispatcher_queue_length", Help: "Requests that wait for a credit.",
 	}, func() float64 { return float64(q.status().length) })
-	r.MustRegister(m.arrivals, m.requests, m.duration, m.queueWait, m.inFlight, m.retries, m.shed, m.unauthorized, length, replicaCollector{q},
+	disputed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "dispatcher_replicas_disputed", Help: "Replicas that serve by their own word: most were said not to be ready any more, and these say that they are.",
+	}, func() float64 { return float64(len(d.serving())) })
+	r.MustRegister(m.arrivals, m.requests, m.duration, m.queueWait, m.inFlight, m.retries, m.shed, m.unauthorized, length, disputed, replicaCollector{q},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, code := range []int{200, 400, 413, 502, 503, 504, codeGone} {
 		m.requests.WithLabelValues(strconv.Itoa(code))

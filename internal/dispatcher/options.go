@@ -31,6 +31,7 @@ type Options struct {
 	LogSample    float64                // the share of good requests that get a line in the log, 0 to 1
 	Discovery    Discovery
 	Decisions    Decisions         // of the autoscaler; nil: there is no cluster to read them from
+	Notices      Notices           // nil: there is no cluster to write them to
 	Transport    http.RoundTripper // to the replicas
 	Queue        int               // requests that may wait
 	QueueTimeout time.Duration     // longest wait while there are replicas

@@ -25,6 +25,7 @@ type Service struct {
 	limits    *limits
 	access    *accessLog
 	catalogue *catalogue
+	disputes  *disputes
 	recent    *recent
 	feed      *feed
 	proxy     *httputil.ReverseProxy
@@ -41,11 +42,11 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		o: o, recent: newRecent(), limits: newLimits(), catalogue: newCatalogue(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue),
+		o: o, disputes: newDisputes(o), recent: newRecent(), limits: newLimits(), catalogue: newCatalogue(), access: newAccessLog(o.Log, o.LogSample), due: make(chan balance.Endpoint, mostDue),
 	}
 	s.queue = newQueue(o, s.askLater)
 	s.feed = newFeed(s.snapshot, s.rates.status)
-	s.metrics = newMetrics(o.Registry, s.queue)
+	s.metrics = newMetrics(o.Registry, s.queue, s.disputes)
 	s.proxy = s.newProxy()
 	s.questions = s.newQuestions()
 	if err := s.bind(); err != nil {
@@ -111,7 +112,7 @@ func (s *Service) status(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Service) snapshot(now time.Time) api.DispatcherStatus {
-	q := s.queue.status()
+	q, disputed := s.queue.status(), s.disputes.serving()
 	status := api.DispatcherStatus{
 		Replicas:  make([]api.ReplicaStatus, len(q.replicas)),
 		Queue:     api.QueueStatus{Length: q.length, Limit: s.o.Queue, HeldBytes: q.held, MaxBytes: s.o.MaxHeldBytes},
@@ -122,7 +123,7 @@ func (s *Service) snapshot(now time.Time) api.DispatcherStatus {
 	for i, r := range q.replicas {
 		status.Replicas[i] = api.ReplicaStatus{
 			Name: r.Name, URL: r.URL, State: api.ReplicaState(r.State), Slots: r.Slots, InFlight: r.InFlight,
-			CapacityRPS: r.Capacity, LatencyMS: float64(r.Latency) / float64(time.Millisecond),
+			CapacityRPS: r.Capacity, LatencyMS: float64(r.Latency) / float64(time.Millisecond), Disputed: disputed[r.Name],
 		}
 	}
 	return status

@@ -16,7 +16,7 @@ import (
 // not nodes/proxy, which opens a shell in every pod.
 func testRights(t *testing.T, objects []metav1.Object) {
 	same(t, rights(t, objects), map[string]string{
-		"dispatcher": "list,watch discovery.k8s.io/endpointslices; list,watch /events",
+		"dispatcher": "list,watch discovery.k8s.io/endpointslices; list,watch,create /events",
 		"prometheus": "everywhere list,watch /nodes; everywhere get /nodes/metrics; list,watch /pods",
 		"autoscaler": "get apps/deployments resnet-inference; get,patch apps/deployments/scale resnet-inference; list,watch /pods; " +
 			"list autoscaling/horizontalpodautoscalers; get,update coordination.k8s.io/leases resnet-inference-autoscaler; " +

@@ -9,14 +9,18 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/command"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/gentype"
@@ -28,7 +32,9 @@ const endpointPort = "http"
 // Endpoints finds the pods behind a Service by watching its EndpointSlices.
 type Endpoints struct {
 	slices             *sliceClient
+	events             *events
 	namespace, service string
+	uid                atomic.Pointer[types.UID] // the Service's, as its EndpointSlices tell; nil: not known
 	log                *slog.Logger
 }
 
@@ -42,8 +48,24 @@ func (c *Cluster) Endpoints(service string, log *slog.Logger) (*Endpoints, error
 	if err != nil {
 		return nil, err
 	}
-	slices := gentype.NewClientWithList("endpointslices", client, parameterCodec, c.namespace, newOf[discoveryv1.EndpointSlice], newOf[discoveryv1.EndpointSliceList])
-	return &Endpoints{slices: slices, namespace: c.namespace, service: service, log: log}, nil
+	core, err := c.group(corev1.SchemeGroupVersion)
+	if err != nil {
+		return nil, err
+	}
+	return &Endpoints{
+		slices: gentype.NewClientWithList("endpointslices", client, parameterCodec, c.namespace, newOf[discoveryv1.EndpointSlice], newOf[discoveryv1.EndpointSliceList]),
+		events: eventsOf(core, c.namespace), namespace: c.namespace, service: service, log: log,
+	}, nil
+}
+
+// Warn writes a Kubernetes Event about the Service.
+func (e *Endpoints) Warn(ctx context.Context, reason, message string) error {
+	about := corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Name: e.service, Namespace: e.namespace}
+	if uid := e.uid.Load(); uid != nil {
+		about.UID = *uid
+	}
+	_, err := e.events.Create(ctx, newEvent("dispatcher", about, corev1.EventTypeWarning, reason, message, time.Now()), metav1.CreateOptions{})
+	return failed("write an event about service "+e.namespace+"/"+e.service, e.namespace, "create", "events", err)
 }
 
 // Watch calls changed with all of the Service's endpoints, at first, also when there are none, and after each change, until ctx ends. While
@@ -133,11 +155,16 @@ func (s *sliceStore) tell() {
 			"namespace", s.namespace, "service", s.service, "port", endpointPort)
 	}
 	s.portless = portless
+	for _, l := range list {
+		if owner := metav1.GetControllerOf(l); owner != nil && owner.Kind == "Service" {
+			s.uid.Store(&owner.UID)
+		}
+	}
 	s.changed(endpointsOf(list))
 }
 
 // endpointsOf merges slices into one list, by name. A pod may be in several: while the control plane moves it from one to another, and
-// with an address of each IP family. Of those the one that serves counts, then the IPv4 one.
+// with an address of each IP family. Of those the one that serves counts, then one that shuts down, then the IPv4 one.
 func endpointsOf(list []*discoveryv1.EndpointSlice) []balance.Endpoint {
 	slices.SortFunc(list, func(a, b *discoveryv1.EndpointSlice) int {
 		return cmp.Or(cmp.Compare(a.AddressType, b.AddressType), cmp.Compare(a.Name, b.Name)) // "IPv4" sorts before "IPv6"
@@ -150,12 +177,23 @@ func endpointsOf(list []*discoveryv1.EndpointSlice) []balance.Endpoint {
 		}
 		for i := range slice.Endpoints {
 			e, ok := endpointOf(&slice.Endpoints[i], port)
-			if other, twice := byName[e.Name]; ok && (!twice || e.Serving && !other.Serving) {
+			if other, twice := byName[e.Name]; ok && (!twice || use(e) > use(other)) {
 				byName[e.Name] = e
 			}
 		}
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b balance.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// use orders what slices tell of one pod: that it serves, that it shuts down, that it is not ready.
+func use(e balance.Endpoint) int {
+	switch {
+	case e.Serving:
+		return 2
+	case !e.Unready:
+		return 1
+	}
+	return 0
 }
 
 func portOf(slice *discoveryv1.EndpointSlice) (port int32, ok bool) {
@@ -167,8 +205,8 @@ func portOf(slice *discoveryv1.EndpointSlice) (port int32, ok bool) {
 	return 0, false
 }
 
-// endpointOf is ok for a pod that takes requests, and for one that shuts down and still finishes some. One that starts, or fails its
-// readiness probe, is none. Conditions that are absent read as the API has them: ready, and not terminating.
+// endpointOf is ok for all but a pod that shuts down and serves no more. Conditions that are absent read as the API has them: ready, and
+// not terminating.
 func endpointOf(e *discoveryv1.Endpoint, port int32) (_ balance.Endpoint, ok bool) {
 	is := func(condition *bool, absent bool) bool {
 		if condition == nil {
@@ -178,7 +216,7 @@ func endpointOf(e *discoveryv1.Endpoint, port int32) (_ balance.Endpoint, ok boo
 	}
 	ready := is(e.Conditions.Ready, true)
 	serving, terminating := is(e.Conditions.Serving, ready), is(e.Conditions.Terminating, false)
-	if len(e.Addresses) == 0 || !ready && !(serving && terminating) {
+	if len(e.Addresses) == 0 || terminating && !serving && !ready {
 		return balance.Endpoint{}, false
 	}
 	host := net.JoinHostPort(e.Addresses[0], strconv.Itoa(int(port))) // further addresses are of the same pod
@@ -186,5 +224,5 @@ func endpointOf(e *discoveryv1.Endpoint, port int32) (_ balance.Endpoint, ok boo
 	if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
 		name = e.TargetRef.Name
 	}
-	return balance.Endpoint{Name: name, URL: "http://" + host, Serving: ready && !terminating}, true
+	return balance.Endpoint{Name: name, URL: "http://" + host, Serving: ready && !terminating, Unready: !ready && !terminating}, true
 }

@@ -262,8 +262,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEndpointsOfSlices(t *testing.T) {
 	a := serving("a", "http://10.0.0.1:8000")
-	leaving := a
+	leaving, unready := a, a
 	leaving.Serving = false
+	unready.Serving, unready.Unready = false, true
 	for name, c := range map[string]struct {
 		slices string
 		want   []balance.Endpoint
@@ -282,9 +283,23 @@ func TestEndpointsOfSlices(t *testing.T) {
 				{addresses: [10.0.0.1, 10.0.0.99], targetRef: {kind: Pod, name: a}}]}]`,
 			want: []balance.Endpoint{a},
 		},
-		"one that starts is none": {
+		"one that starts, or whose node is lost, is unready": {
 			slices: `[{metadata: {name: s}, addressType: IPv4, ports: [{name: http, port: 8000}], endpoints: [
 				{addresses: [10.0.0.1], conditions: {ready: false, serving: false, terminating: false}, targetRef: {kind: Pod, name: a}}]}]`,
+			want: []balance.Endpoint{unready},
+		},
+		"one of which only that is told": {
+			slices: `[{metadata: {name: s}, addressType: IPv4, ports: [{name: http, port: 8000}], endpoints: [
+				{addresses: [10.0.0.1], conditions: {ready: false}, targetRef: {kind: Pod, name: a}}]}]`,
+			want: []balance.Endpoint{unready},
+		},
+		"unready in one slice, leaving in another": {
+			slices: `[
+				{metadata: {name: s1}, addressType: IPv4, ports: [{name: http, port: 8000}], endpoints: [
+					{addresses: [10.0.0.1], conditions: {ready: false, serving: false, terminating: false}, targetRef: {kind: Pod, name: a}}]},
+				{metadata: {name: s2}, addressType: IPv4, ports: [{name: http, port: 8000}], endpoints: [
+					{addresses: [10.0.0.1], conditions: {ready: false, serving: true, terminating: true}, targetRef: {kind: Pod, name: a}}]}]`,
+			want: []balance.Endpoint{leaving},
 		},
 		"one that shuts down and still serves drains": {
 			slices: `[{metadata: {name: s}, addressType: IPv4, ports: [{name: http, port: 8000}], endpoints: [

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"resnet-autoscaling/internal/balance"
 	"resnet-autoscaling/internal/kube"
 	"resnet-autoscaling/internal/kubelite"
 	"resnet-autoscaling/internal/testkit"
@@ -120,6 +122,36 @@ func TestScaleAndEventOnTheLocalAPI(t *testing.T) {
 	if !found {
 		t.Errorf("the event is not among %+v", events.Items)
 	}
+}
+
+func TestAWarningAboutTheServiceOfReplicas(t *testing.T) {
+	cluster, client := localAPI(t)
+	service, err := client.CoreV1().Services("default").Create(t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Name: "http", Port: 8000}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints, err := cluster.Endpoints("web", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Running(t, func(ctx context.Context) error { return endpoints.Watch(ctx, func([]balance.Endpoint) {}) })
+	// It can be written before anything is known, and names the very Service as soon as its slices tell which it is.
+	testkit.Eventually(t, "an event about the service", func() bool {
+		if err := endpoints.Warn(t.Context(), "ReadinessDisputed", "all are well"); err != nil {
+			t.Fatal(err)
+		}
+		events, err := client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+			return e.Reason == "ReadinessDisputed" && e.Type == corev1.EventTypeWarning && e.Message == "all are well" && e.Source.Component == "dispatcher" &&
+				e.InvolvedObject.Kind == "Service" && e.InvolvedObject.UID == service.UID
+		})
+	})
 }
 
 func TestDecisionsAreToldOnceAndOnlyNewOnes(t *testing.T) {

@@ -53,7 +53,7 @@ func (c *Cluster) Deployment(name string) (*Deployment, error) {
 		name: name, namespace: c.namespace, apps: apps,
 		deployments: gentype.NewClient("deployments", apps, parameterCodec, c.namespace, newOf[appsv1.Deployment]),
 		pods:        gentype.NewClientWithList("pods", core, parameterCodec, c.namespace, newOf[corev1.Pod], newOf[corev1.PodList]),
-		events:      gentype.NewClientWithList("events", core, parameterCodec, c.namespace, newOf[corev1.Event], newOf[corev1.EventList]),
+		events:      eventsOf(core, c.namespace),
 		hpas: gentype.NewClientWithList("horizontalpodautoscalers", autoscaling, parameterCodec, c.namespace,
 			newOf[autoscalingv2.HorizontalPodAutoscaler], newOf[autoscalingv2.HorizontalPodAutoscalerList]),
 	}, nil
@@ -155,24 +155,11 @@ func (d *Deployment) Event(ctx context.Context, warning bool, reason, message st
 	if warning {
 		kind = corev1.EventTypeWarning
 	}
-	when := metav1.NewTime(at)
-	_, err = d.events.Create(ctx, &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{GenerateName: d.name + "-", Namespace: d.namespace},
-		InvolvedObject: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion},
-		Type:           kind, Reason: reason, Message: message, Count: 1, FirstTimestamp: when, LastTimestamp: when,
-		Source: corev1.EventSource{Component: eventSource}, ReportingController: "resnet-autoscaling/autoscaler",
-	}, metav1.CreateOptions{})
+	about := corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: d.name, Namespace: d.namespace, UID: o.UID, ResourceVersion: o.ResourceVersion}
+	_, err = d.events.Create(ctx, newEvent(eventSource, about, kind, reason, message, at), metav1.CreateOptions{})
 	return d.failed("write an event about deployment", "create", "events", err)
 }
 
-// failed says what went wrong with what; to a 403 it adds what an administrator has to grant.
 func (d *Deployment) failed(op, verb, resource string, err error) error {
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("%s %s/%s: %w", op, d.namespace, d.name, err)
-	if !apierrors.IsForbidden(err) {
-		return err
-	}
-	return fmt.Errorf("%w (the right that is missing: %s on %s in namespace %s)", err, verb, resource, d.namespace)
+	return failed(op+" "+d.namespace+"/"+d.name, d.namespace, verb, resource, err)
 }

@@ -78,6 +78,7 @@ func TestNoRequestIsLost(t *testing.T) {
 			t.Run("kill -9 again and again", func(t *testing.T) { f.run(t, killReplicas) })
 			t.Run("scaled to one and back", func(t *testing.T) { f.run(t, scaleDownAndUp) })
 			t.Run("the Kubernetes API goes away", func(t *testing.T) { f.run(t, takeTheAPIAway) })
+			t.Run("all replicas are called unready", func(t *testing.T) { f.run(t, loseSightOfAll) })
 			t.Run("rolling restart of the dispatchers", func(t *testing.T) { f.run(t, rollDispatchers) })
 		})
 	}

@@ -69,6 +69,39 @@ func takeTheAPIAway(s *stage) {
 	})
 }
 
+// loseSightOfAll has the control plane take all nodes for dead, one after the other, as it does when none of them reaches it. All replicas live
+// but one, which is killed meanwhile, and half of the load comes before it finds out.
+func loseSightOfAll(s *stage) {
+	all := s.pods.running()
+	for _, p := range all {
+		s.pods.loseSight(p)
+	}
+	s.disputes(all)
+	before := s.load.ledger.answered()
+	s.pods.kill(all[0])
+	s.eventually("half of the load is answered meanwhile", func(c *complaint) {
+		c.want("half of the load answered", s.load.ledger.answered()-before >= s.form.requests/2, true)
+	})
+	s.disputes(all[1:])
+	s.pods.settle()
+	s.pods.regainSight()
+	s.disputes(nil)
+}
+
+// disputes waits until the dispatchers serve by these replicas although they are said not to be ready.
+func (s *stage) disputes(pods []*pod) {
+	s.t.Helper()
+	s.eventually("the dispatchers go by what replicas say of themselves", func(c *complaint) {
+		for _, d := range s.dispatchers.running() {
+			m, err := d.metrics()
+			if c.failed(err) {
+				return
+			}
+			c.want(d.name+": disputed replicas", m.sum("dispatcher_replicas_disputed"), float64(len(pods)))
+		}
+	})
+}
+
 // rollDispatchers has a second dispatcher, and replaces each of the two by a new one.
 func rollDispatchers(s *stage) {
 	s.startDispatcher()

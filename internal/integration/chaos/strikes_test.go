@@ -76,3 +76,21 @@ func (c *pods) crash(p *pod, noticed func()) {
 		noticed()
 	})
 }
+
+// loseSight has the control plane take a pod's node for dead, which it is not.
+func (c *pods) loseSight(p *pod) {
+	c.diary.note("%s is not heard of", p.name)
+	c.publish(func() { p.ready, p.serving = false, false })
+}
+
+// regainSight has it find out, of all pods that nothing else has happened to.
+func (c *pods) regainSight() {
+	c.diary.note("all are heard of again")
+	c.publish(func() {
+		for _, p := range c.list {
+			if !p.struck {
+				p.ready, p.serving = true, true
+			}
+		}
+	})
+}
