@@ -95,6 +95,9 @@ func printInputs(w io.Writer, in scaling.Inputs) {
 		}
 		fmt.Fprintf(w, "%s\t%s\n", s.Name, text)
 	}
+	if in.Offered != nil {
+		fmt.Fprintf(w, "offered\t%.4g requests/s\n", *in.Offered)
+	}
 	if in.Demand != nil {
 		printDemand(w, *in.Demand)
 	}

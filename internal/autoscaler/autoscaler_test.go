@@ -240,6 +240,19 @@ func TestScalesByTheSignalThatAsksForMost(t *testing.T) {
 	}
 }
 
+// What is offered shows where pods that are starved show nothing.
+func TestScalesByWhatIsOffered(t *testing.T) {
+	l := newLoop(t, nil)
+	l.metrics.set(nil, map[string]float64{"requests": 1, "capacity": 10, "cpu": 0.05, "offered": 25, "age": 1})
+	d := l.tick(t)
+	if d.To != 4 || !strings.HasPrefix(d.Reason, "offered 25/s, 12.5/s per replica, target 7/s (1.79×); ") {
+		t.Errorf("%v", d)
+	}
+	if d.Inputs.Offered == nil || *d.Inputs.Offered != 25 {
+		t.Errorf("it says that it saw %v", d.Inputs.Offered)
+	}
+}
+
 func TestHoldsAndGoesOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error

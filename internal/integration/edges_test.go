@@ -122,6 +122,26 @@ func (e *edges) apiFails(t *testing.T, s *scaler) {
 	testkit.Eventually(t, "it is slow: it is asked again and again", func() bool { return hung.Load() >= 3 })
 }
 
+// Replicas that are starved of CPU answer next to nothing. By policy target, too, there are soon more of them: the dispatcher counts what
+// comes.
+func TestWhatIsOfferedCountsWhereReplicasAreStarved(t *testing.T) {
+	e := newEdges(t, 2, past{})
+	e.name(t)
+	e.load(8)
+	s := e.scale(t, "--policy=target", "--rate-window=4s", "--target-rps=5")
+	testkit.Eventually(t, "it sees what each replica answers", func() bool {
+		d := s.last(t)
+		return d.To == 2 && strings.HasPrefix(d.Reason, "requests 4/s per replica, target 5/s (0.8×)")
+	})
+	e.offer(18, 2)
+	testkit.Eventually(t, "it scales by what is offered", func() bool { return e.replicas(t) == 4 })
+	for _, d := range s.decisions(t) {
+		if d.Changed() && !strings.HasPrefix(d.Reason, "offered ") {
+			t.Errorf("%v", d)
+		}
+	}
+}
+
 // Two run; the one that leads is killed, without a chance to give the Lease back. The other takes over, and no patch is made twice.
 func TestALeaderThatIsKilledIsReplaced(t *testing.T) {
 	e := newEdges(t, 2, past{})

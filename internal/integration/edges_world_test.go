@@ -37,13 +37,26 @@ type edges struct {
 	server          *kubelite.Server
 	client          *http.Client
 	process         *exec.Cmd // Prometheus
+	targets         string    // the address of all that it scrapes
+	pods            string    // the file that tells it of pods by their names
 	kubeconfig      string
 	past            past
 
-	mu    sync.Mutex
+	mu                sync.Mutex
+	arrived, answered counter
+}
+
+// counter grows by so much per second since a time.
+type counter struct {
 	rate  float64
 	since time.Time
 	total float64
+}
+
+func (c *counter) at(now time.Time) float64 { return c.total + c.rate*now.Sub(c.since).Seconds() }
+
+func (c *counter) grow(rate float64, now time.Time) {
+	*c = counter{rate: rate, since: now, total: c.at(now)}
 }
 
 // fault passes requests on, unless it is told how to answer them.
@@ -89,7 +102,7 @@ type past struct{ history, scrape time.Duration }
 
 func newEdges(t *testing.T, replicas int, p past) *edges {
 	t.Helper()
-	e := &edges{since: time.Now(), past: past{p.history, cmp.Or(p.scrape, time.Second)}}
+	e := &edges{past: past{p.history, cmp.Or(p.scrape, time.Second)}}
 	e.startAPI(t)
 	e.startPrometheus(t, replicas)
 	e.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
@@ -191,32 +204,63 @@ func (e *edges) replicas(t *testing.T) int {
 }
 
 // load makes the counters grow by so many requests per second from now on.
-func (e *edges) load(rate float64) {
+func (e *edges) load(rate float64) { e.offer(rate, rate) }
+
+// offer has so many requests per second come, of which so many reach the replicas.
+func (e *edges) offer(rate, answered float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	e.total += e.rate * now.Sub(e.since).Seconds()
-	e.rate, e.since = rate, now
+	e.arrived.grow(rate, now)
+	e.answered.grow(answered, now)
 }
 
-func (e *edges) arrivals() float64 {
+// counts are the requests that came until now, and those that reached replicas.
+func (e *edges) counts() (arrived, answered float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.total + e.rate*time.Since(e.since).Seconds()
+	now := time.Now()
+	return e.arrived.at(now), e.answered.at(now)
+}
+
+// name tells Prometheus of the pods that there are by their names, as it has them in a cluster.
+func (e *edges) name(t *testing.T) {
+	t.Helper()
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	e.call(t, http.MethodGet, "/api/v1/namespaces/default/pods", "", &list)
+	type group struct {
+		Targets []string          `json:"targets"`
+		Labels  map[string]string `json:"labels"`
+	}
+	var groups []group
+	for _, p := range list.Items {
+		groups = append(groups, group{[]string{e.targets}, map[string]string{"namespace": "default", "pod": p.Metadata.Name}})
+	}
+	text, err := json.Marshal(groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(e.pods, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (e *edges) startPrometheus(t *testing.T, replicas int) {
 	t.Helper()
 	targets := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived, answered := e.counts()
 		if r.URL.Path == "/dispatcher" {
-			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_queue_length 0\n", e.arrivals())
+			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_queue_length 0\n", arrived)
 			return
 		}
-		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n", e.arrivals()/float64(replicas))
+		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n", answered/float64(replicas))
 	}))
 	t.Cleanup(targets.Close)
-	address := strings.TrimPrefix(targets.URL, "http://")
+	e.targets = strings.TrimPrefix(targets.URL, "http://")
 	dir := t.TempDir()
+	e.pods = filepath.Join(dir, "pods.json")
 	config := filepath.Join(dir, "prometheus.yml")
 	text := fmt.Sprintf(`
 global: {scrape_interval: %v, scrape_timeout: 1s}
@@ -226,10 +270,11 @@ scrape_configs:
   static_configs: [{targets: [%[2]q], labels: {namespace: default, pod: dispatcher-1}}]
 - job_name: resnet-pods
   metrics_path: /replica
+  file_sd_configs: [{files: [%[3]q]}]
   static_configs:
-`, e.past.scrape, address)
+`, e.past.scrape, e.targets, e.pods)
 	for i := range replicas {
-		text += fmt.Sprintf("  - {targets: [%q], labels: {namespace: default, pod: resnet-inference-%d}}\n", address, i)
+		text += fmt.Sprintf("  - {targets: [%q], labels: {namespace: default, pod: resnet-inference-%d}}\n", e.targets, i)
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

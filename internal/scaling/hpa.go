@@ -100,6 +100,17 @@ func (c census) propose(current int, target, tolerance float64) proposal {
 	return p
 }
 
+// propose is the same rule for a load that comes to all pods together: an HPA's external metric with an average value. Who starts or is not
+// measured makes no difference to it.
+func (o Offered) propose(current int, target, tolerance float64) proposal {
+	ratio := o.Rate / float64(current) / target
+	p := proposal{desired: current, ratio: ratio, assumed: ratio}
+	if !within(ratio, tolerance) {
+		p.desired = ceil(o.Rate / target)
+	}
+	return p
+}
+
 func within(ratio, tolerance float64) bool { return 1-tolerance <= ratio && ratio <= 1+tolerance }
 
 // ceil rounds up, but not for the dust of floating point: 3×1.1÷1.1 is 3. What no int32 can hold, as the API's replicas are, is

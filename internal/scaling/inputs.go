@@ -18,6 +18,7 @@ type Inputs struct {
 	Starting   int           `json:"starting"` // pods that are not ready
 	RollingOut bool          `json:"rolling_out,omitempty"`
 	Signals    []SignalInput `json:"signals,omitempty"` // what policy target looks at
+	Offered    *float64      `json:"offered,omitempty"` // and that, in requests per second, where it is known
 	Demand     *DemandInput  `json:"demand,omitempty"`  // what policy slo looks at
 }
 
@@ -57,6 +58,9 @@ func (o Observation) inputs(d Decision) Inputs {
 		in.Signals = append(in.Signals, seen)
 	}
 	if len(o.Signals) > 0 {
+		if o.Offered.Err == nil {
+			in.Offered = known(o.Offered.Rate)
+		}
 		return in
 	}
 	x := o.Demand

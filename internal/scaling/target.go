@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Target keeps each signal's mean per pod at its target, by the Kubernetes HPA v2 rule in full; of several signals the one that asks
-// for most replicas wins. It is stricter than the HPA in one thing: what it cannot see never scales down.
+// Target keeps each signal's mean per pod at its target, by the Kubernetes HPA v2 rule in full; of several signals, and of what is offered
+// where a dispatcher counts it, the one that asks for most replicas wins. It is stricter than the HPA in one thing: what it cannot see never
+// scales down.
 type Target struct {
 	Min, Max   int
 	MaxWhy     string  // why Max is less than was asked for; "": it is not
@@ -122,10 +123,18 @@ type view struct {
 	cause       error    // of the first signal that could not be used
 }
 
-// view asks each signal. The largest answer wins.
+// view asks each signal, and what is offered. The largest answer wins.
 func (t Target) view(o Observation, now time.Time) view {
 	v := view{recommended: -1}
 	var reasons []string
+	add := func(p proposal, reason string) {
+		reasons = append(reasons, reason)
+		if p.desired > v.recommended {
+			v.recommended = p.desired
+			// What decides is told first.
+			reasons[0], reasons[len(reasons)-1] = reasons[len(reasons)-1], reasons[0]
+		}
+	}
 	for _, s := range o.Signals {
 		c, err := s.census(o.Pods, now)
 		if err != nil {
@@ -141,15 +150,27 @@ func (t Target) view(o Observation, now time.Time) view {
 		v.measured++
 		v.unanswered = v.unanswered || !s.CPU && c.missing == 0 && c.sum() == 0
 		p := c.propose(o.Replicas, s.Target, t.Tolerance)
-		reasons = append(reasons, s.describe(c, p))
-		if p.desired > v.recommended {
-			v.recommended = p.desired
-			// The signal that decides is told first.
-			reasons[0], reasons[len(reasons)-1] = reasons[len(reasons)-1], reasons[0]
-		}
+		add(p, s.describe(c, p))
+	}
+	if p, reason := t.offered(o); v.measured > 0 && p.desired > v.recommended {
+		add(p, reason)
 	}
 	v.reason = strings.Join(reasons, "; ")
 	return v
+}
+
+// offered is what the load asks for that the dispatchers count, whatever becomes of it; nothing where it is not known. It is not a signal
+// but the truth behind one: pods that are starved, or too few, answer little and use little, and what is held back and refused before them
+// does not show in them. So it may ask for more than they do, and never for less.
+func (t Target) offered(o Observation) (p proposal, reason string) {
+	for _, s := range o.Signals {
+		if s.CPU || !s.hasTarget() || o.Offered.Err != nil || !(o.Offered.Rate > 0) || math.IsInf(o.Offered.Rate, 0) {
+			continue
+		}
+		p = o.Offered.propose(o.Replicas, s.Target, t.Tolerance)
+		reason = fmt.Sprintf("offered %.3g/s, %.3g/s per replica, target %.3g/s (%.3g×)", o.Offered.Rate, o.Offered.Rate/float64(o.Replicas), s.Target, p.ratio)
+	}
+	return p, reason
 }
 
 // census takes stock of the pods, if the signal can be used at all.
@@ -157,7 +178,7 @@ func (s Signal) census(pods []Pod, now time.Time) (census, error) {
 	if s.Err != nil {
 		return census{}, s.Err
 	}
-	if !(s.Target > 0) || math.IsInf(s.Target, 0) {
+	if !s.hasTarget() {
 		return census{}, fmt.Errorf("%w: its target is %v", ErrInvalid, s.Target)
 	}
 	for pod, sample := range s.Samples {
@@ -171,6 +192,8 @@ func (s Signal) census(pods []Pod, now time.Time) (census, error) {
 	}
 	return c, nil
 }
+
+func (s Signal) hasTarget() bool { return s.Target > 0 && !math.IsInf(s.Target, 0) }
 
 // describe says what was seen, in the signal's units.
 func (s Signal) describe(c census, p proposal) string {
