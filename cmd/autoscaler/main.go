@@ -65,7 +65,7 @@ type settings struct {
 
 	Tolerance float64       `group:"Policy target" default:"0.1" help:"No change while a signal is within this share of its target."`
 	TargetCPU float64       `group:"Policy target" name:"target-cpu" default:"0.7" help:"CPU to keep pods at, as a share of their request."`
-	TargetRPS float64       `group:"Policy target" name:"target-rps" help:"Requests per second to keep a pod at. Default: 70 percent of the capacity that the pods measured." placeholder:"RPS"`
+	TargetRPS float64       `group:"Policy target" name:"target-rps" help:"Requests per second to keep a pod at: those that it gets, or its share of those that the dispatchers count, whichever is more. Default: 70 percent of the capacity that the pods measured." placeholder:"RPS"`
 	UpWindow  time.Duration `group:"Policy target" default:"0s" help:"How long more replicas must be asked for before there are more."`
 }
 

@@ -58,17 +58,15 @@ func (d *disputes) Watch(ctx context.Context, changed func([]balance.Endpoint)) 
 func (d *disputes) hear(listed []balance.Endpoint) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	served := map[string]bool{}
-	for _, e := range d.believed() {
-		served[e.URL] = e.Serving
-	}
 	before, asked := d.asked, map[balance.Endpoint]inquiry{}
-	for _, e := range d.rule.Hear(listed) {
-		known, ok := before[e]
-		if !ok {
-			known.ready = served[e.URL]
+	if ask := d.rule.Hear(listed); len(ask) > 0 {
+		served := map[string]bool{}
+		for _, e := range d.believed() {
+			served[e.URL] = e.Serving
 		}
-		asked[e] = known
+		for _, e := range ask {
+			asked[e] = inquiry{ready: served[e.URL], misses: before[e].misses}
+		}
 	}
 	d.listed, d.asked = listed, asked
 	d.changed(d.believed())
