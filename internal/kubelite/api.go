@@ -12,8 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 )
 
-// history is how many changes of each kind a watcher may be behind before it has to list again.
-const history = 2000
+// history is how far a watcher may be behind before it has to list again: as long as an API server whose etcd is compacted every five minutes,
+// its default, and so many changes of a kind.
+var history = store.Memory{Time: 5 * time.Minute, Changes: 2000}
 
 // api is what the server can do, by whatever way it is asked. Its errors are Kubernetes' Statuses.
 type api struct {
@@ -22,7 +23,7 @@ type api struct {
 }
 
 func newAPI(now func() time.Time) (*api, error) {
-	a := &api{store: store.New(history), now: now}
+	a := &api{store: store.New(history, now), now: now}
 	for _, k := range kinds.All() {
 		if !k.IsView() {
 			a.store.Table(k.Table(), k.Limit)

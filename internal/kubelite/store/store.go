@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,9 +30,16 @@ type Key struct{ Namespace, Name string }
 // KeyOf is the key of an object.
 func KeyOf(o Object) Key { return Key{o.GetNamespace(), o.GetName()} }
 
+// Memory is how far the logs of a store reach back: for so long, and for so many changes of each table at most.
+type Memory struct {
+	Time    time.Duration
+	Changes int
+}
+
 // change is one entry of a log: an object before and after; nil where it did not, or does not, exist.
 type change struct {
 	revision int64
+	at       time.Time
 	old, new Object
 }
 
@@ -46,14 +54,15 @@ type table struct {
 type Store struct {
 	mu       sync.Mutex
 	revision int64
-	history  int
+	memory   Memory
+	now      func() time.Time
 	tables   map[string]*table
 	changed  chan struct{}
 }
 
-// New makes an empty store whose log remembers the last history changes of each table.
-func New(history int) *Store {
-	return &Store{revision: 1, history: history, tables: map[string]*table{}, changed: make(chan struct{})}
+// New makes an empty store. now dates changes.
+func New(m Memory, now func() time.Time) *Store {
+	return &Store{revision: 1, memory: m, now: now, tables: map[string]*table{}, changed: make(chan struct{})}
 }
 
 // Table adds a table. With a limit above 0, a new object beyond it pushes out the one that was written least recently.
@@ -114,8 +123,9 @@ func (s *Store) write(t *table, key Key, current, next Object) {
 		next.SetResourceVersion(strconv.FormatInt(s.revision, 10))
 		t.objects[key] = next
 	}
-	t.log = append(t.log, change{s.revision, current, next})
-	if len(t.log) > s.history {
+	now := s.now()
+	t.log = append(t.log, change{s.revision, now, current, next})
+	for len(t.log) > s.memory.Changes || now.Sub(t.log[0].at) > s.memory.Time {
 		t.dropped = t.log[0].revision
 		t.log[0] = change{} // the slice's array lives on, its objects need not
 		t.log = t.log[1:]

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"resnet-autoscaling/internal/kubelite/store"
 
@@ -19,7 +20,7 @@ import (
 const things = "things"
 
 func newStore(history, limit int) *store.Store {
-	s := store.New(history)
+	s := store.New(store.Memory{Time: time.Hour, Changes: history}, time.Now)
 	s.Table(things, limit)
 	return s
 }
@@ -111,6 +112,28 @@ func TestASlowWatcherIsToldThatItLostTheThread(t *testing.T) {
 	_, last := s.List(things, everything)
 	if events, _, err := s.Watch(things, last-3, everything).Next(); err != nil || len(events) != 3 {
 		t.Errorf("the three changes that the log keeps: %d events, %v", len(events), err)
+	}
+}
+
+// What is long ago is forgotten when something happens, however little has happened since.
+func TestTheLogReachesBackForItsTime(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	s := store.New(store.Memory{Time: time.Minute, Changes: 100}, func() time.Time { return now })
+	s.Table(things, 0)
+	_, first := s.List(things, everything)
+	put(t, s, "a", "0")
+	now = now.Add(time.Minute)
+	put(t, s, "a", "1")
+	if events, _, err := s.Watch(things, first, everything).Next(); err != nil || len(events) != 2 {
+		t.Errorf("after a minute: %d events, %v", len(events), err)
+	}
+	now = now.Add(time.Second)
+	put(t, s, "a", "2")
+	if events, _, err := s.Watch(things, first, everything).Next(); !errors.Is(err, store.ErrExpired) || len(events) > 0 {
+		t.Errorf("and a second later: %d events, %v", len(events), err)
+	}
+	if events, _, err := s.Watch(things, first+1, everything).Next(); err != nil || len(events) != 2 {
+		t.Errorf("those that it keeps: %d events, %v", len(events), err)
 	}
 }
 
