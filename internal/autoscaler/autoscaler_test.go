@@ -114,12 +114,14 @@ func (m *metricsOf) byPod(query string) (map[string]scaling.Sample, error) {
 		word = "cpu"
 	case strings.Contains(query, "dispatcher_arrivals_total"):
 		word = "offered"
+	case strings.Contains(query, "dispatcher_shed_total"):
+		word = "shed"
 	}
 	value, ok := m.values[word]
 	if !ok {
 		return nil, scaling.ErrNoData
 	}
-	if word == "offered" {
+	if word == "offered" || word == "shed" {
 		return map[string]scaling.Sample{"dispatcher-1": {Value: value / 2}, "dispatcher-2": {Value: value / 2}}, nil
 	}
 	samples := map[string]scaling.Sample{}
@@ -250,6 +252,10 @@ func TestScalesByWhatIsOffered(t *testing.T) {
 	}
 	if d.Inputs.Offered == nil || *d.Inputs.Offered != 25 {
 		t.Errorf("it says that it saw %v", d.Inputs.Offered)
+	}
+	l.metrics.set(nil, map[string]float64{"requests": 2.5, "capacity": 10, "cpu": 0.05, "offered": 25, "shed": 15, "age": 1})
+	if d := l.tick(t); d.Recommended != 10 || !strings.Contains(d.Reason, "15/s of it refused though a replica gets only 2.5/s") {
+		t.Errorf("%v", d)
 	}
 }
 

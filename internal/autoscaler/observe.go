@@ -16,7 +16,7 @@ import (
 // series are what is asked of Prometheus about, each of them by pod.
 type series struct {
 	requests, ok, pictures, queued, capacity, slots, cpu string // of the replicas
-	arrivals, answered, waiting                          string // of the dispatchers
+	arrivals, shed, answered, waiting                    string // of the dispatchers
 	desired, leader, start                               string // of autoscalers
 	up                                                   string
 }
@@ -34,6 +34,8 @@ func (o Options) series() series {
 		queued:   fmt.Sprintf("inference_queue_length{%s}", pods),
 		slots:    fmt.Sprintf("inference_slots{%s}", pods),
 		arrivals: fmt.Sprintf("dispatcher_arrivals_total{namespace=%q}", o.Namespace),
+		// What more replicas would have answered; not what is too large, or in too much of a hurry.
+		shed:     fmt.Sprintf("dispatcher_shed_total{namespace=%q,reason=~\"overload|queue_full|queue_timeout\"}", o.Namespace),
 		answered: fmt.Sprintf("dispatcher_requests_total{namespace=%q,code=\"200\"}", o.Namespace),
 		waiting:  fmt.Sprintf("dispatcher_queue_length{namespace=%q}", o.Namespace),
 		desired:  fmt.Sprintf("autoscaler_desired_replicas{namespace=%q}", o.Namespace),
@@ -139,15 +141,22 @@ func shareOfRequest(used scaling.Signal, fleet scaling.Fleet) scaling.Signal {
 	return used
 }
 
-// offered is the rate at which requests come in, as all dispatchers together count it.
-func (s *Service) offered(ctx context.Context) scaling.Offered {
-	query := rate("sum", s.series.arrivals, s.o.RateWindow)
-	arrivals, err := s.o.Prometheus.FreshByPod(ctx, query, s.series.arrivals, s.o.StaleAfter)
-	o := scaling.Offered{Err: err}
-	for _, sample := range arrivals {
-		o.Rate += sample.Value
-	}
+// offered is the rate at which requests come in, as all dispatchers together count it, and that at which they refuse them.
+func (s *Service) offered(ctx context.Context) (o scaling.Offered) {
+	var asking sync.WaitGroup
+	asking.Go(func() { o.Rate, o.Err = s.dispatched(ctx, s.series.arrivals) })
+	asking.Go(func() { o.Shed, _ = s.dispatched(ctx, s.series.shed) }) // without it replicas are taken at their word
+	asking.Wait()
 	return o
+}
+
+// dispatched is the rate of a counter of all dispatchers together.
+func (s *Service) dispatched(ctx context.Context, series string) (sum float64, err error) {
+	byPod, err := s.o.Prometheus.FreshByPod(ctx, rate("sum", series, s.o.RateWindow), series, s.o.StaleAfter)
+	for _, sample := range byPod {
+		sum += sample.Value
+	}
+	return sum, err
 }
 
 // rate is how fast a counter grows per second, of several series of a pod their sum or their max.

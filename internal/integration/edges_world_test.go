@@ -252,7 +252,7 @@ func (e *edges) startPrometheus(t *testing.T, replicas int) {
 	targets := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived, answered := e.counts()
 		if r.URL.Path == "/dispatcher" {
-			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_queue_length 0\n", arrived)
+			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_shed_total{reason=\"overload\"} %f\ndispatcher_queue_length 0\n", arrived, arrived-answered)
 			return
 		}
 		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n", answered/float64(replicas))

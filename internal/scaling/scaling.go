@@ -57,7 +57,8 @@ func (s Signal) Mean(pods []Pod) float64 {
 // no replica.
 type Offered struct {
 	Rate float64
-	Err  error // why it is not known; wraps one of the errors above
+	Shed float64 // of it, refused because the replicas did not manage more; 0 where that is not known
+	Err  error   // why it is not known; wraps one of the errors above
 }
 
 // Observation is the world at one tick.

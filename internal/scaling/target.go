@@ -167,11 +167,20 @@ func (t Target) offered(o Observation) (p proposal, reason string) {
 		if s.CPU || !s.hasTarget() || o.Offered.Err != nil || !(o.Offered.Rate > 0) || math.IsInf(o.Offered.Rate, 0) {
 			continue
 		}
-		p = o.Offered.propose(o.Replicas, s.Target, t.Tolerance)
-		reason = fmt.Sprintf("offered %.3g/s, %.3g/s per replica, target %.3g/s (%.3g×)", o.Offered.Rate, o.Offered.Rate/float64(o.Replicas), s.Target, p.ratio)
+		target, why := s.Target, ""
+		if limit := s.Mean(o.Pods); o.Offered.Shed > t.Tolerance*o.Offered.Rate && limit < target {
+			target = max(limit, leastShown*target)
+			why = fmt.Sprintf(", %.3g/s of it refused though a replica gets only %.3g/s, so that it counts for %.3g/s", o.Offered.Shed, limit, target)
+		}
+		p = o.Offered.propose(o.Replicas, target, t.Tolerance)
+		reason = fmt.Sprintf("offered %.3g/s, %.3g/s per replica, target %.3g/s%s (%.3g×)", o.Offered.Rate, o.Offered.Rate/float64(o.Replicas), s.Target, why, p.ratio)
 	}
 	return p, reason
 }
+
+// leastShown is how much of its target a replica counts for at least, whatever it shows: one that stands still for a while is no reason to ask
+// for any number of them.
+const leastShown = 0.25
 
 // census takes stock of the pods, if the signal can be used at all.
 func (s Signal) census(pods []Pod, now time.Time) (census, error) {

@@ -17,7 +17,7 @@ import (
 //	0s  replicas=2 requests=9,11/5 cpu=0.5,!  -> 2→4 …part of the reason…
 //
 // A signal's values are per pod, then its target; ! is a pod without a value, and a word instead of values is what it lacks. CPU looks
-// back over a minute. offered is the load that the dispatcher counts; without it, it is not known. pods=r,s,p says how each pod is, by
+// back over a minute. offered is the load that the dispatcher counts, and behind a / what it refuses of it; without it, it is not known. pods=r,s,p says how each pod is, by
 // the letters of podStates; without it all are ready. A hold is written hold:reason. What follows the decision is part of its reason.
 func TestTimelines(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.timeline")
@@ -138,8 +138,11 @@ func parseObservation(t *testing.T, words []string) (time.Time, Observation) {
 			o.RollingOut = true
 		case "offered":
 			o.Offered = Offered{Err: faults[value]}
-			if o.Offered.Err == nil {
-				o.Offered.Rate = float(t, value)
+			if rate, shed, some := strings.Cut(value, "/"); o.Offered.Err == nil {
+				o.Offered.Rate = float(t, rate)
+				if some {
+					o.Offered.Shed = float(t, shed)
+				}
 			}
 		default:
 			o.Signals = append(o.Signals, parseSignal(t, name, value, now))

@@ -12,10 +12,14 @@ import (
 
 const (
 	lookEvery = 5 * time.Second
-	// slack is how many more goroutines and files a process may have afterwards than one of its role had before: connections that are kept are
-	// two goroutines and a file each.
-	slack      = 16
-	settleTime = 2 * time.Minute
+	// slack is how many more goroutines and files a process may have afterwards than one of its role had before: a scrape, a probe and a question
+	// that are on their way at that moment are a connection each, which is a file and two goroutines.
+	slack = 8
+	// filesOfAPod are those that the node agent has open for each pod, of which there may be more than before: its process, its output, its log.
+	filesOfAPod = 3
+	// settleTime is longer than any connection may rest: a server's for two minutes, a dispatcher's to a replica for 90 s. A process that is
+	// looked at before has some of them still.
+	settleTime = 150 * time.Second
 )
 
 // life is one process, from when it was first seen to its end or the soak's.
@@ -85,15 +89,17 @@ func (l *lives) follow(ctx context.Context) {
 	}
 }
 
-// settle waits until no process holds more than it may, and comes back with what those that do hold, in words.
+// settle waits until no process holds more than before, and comes back with what those hold that hold more than they may, in words.
 func (l *lives) settle(ctx context.Context) (all []string) {
 	for end := time.Now().Add(settleTime); ; {
+		left := 0
 		all = nil
 		for one, v := range l.look(ctx) {
 			one.After = &v
-			all = append(all, l.holds(one)...)
+			left += len(l.holds(one, 0))
+			all = append(all, l.holds(one, slack)...)
 		}
-		if len(all) == 0 || time.Now().After(end) || !sleep(ctx, time.Second) {
+		if left == 0 || time.Now().After(end) || !sleep(ctx, time.Second) {
 			break
 		}
 	}
@@ -104,11 +110,14 @@ func (l *lives) settle(ctx context.Context) (all []string) {
 	return all
 }
 
-// holds is what a process has kept, in words. What Prometheus keeps is its own business.
-func (l *lives) holds(one *life) (all []string) {
+// holds is what a process has kept beyond what it had before and a slack, in words. What Prometheus keeps is its own business.
+func (l *lives) holds(one *life, slack float64) (all []string) {
 	before, after := l.before[one.Role], one.After
-	if one.Role == thePrometheus {
+	switch one.Role {
+	case thePrometheus:
 		return nil
+	case theLocal:
+		before.Files += filesOfAPod * float64(max(0, len(l.system.processes(theReplica))-l.system.replicas))
 	}
 	if after.Goroutines > before.Goroutines+slack {
 		all = append(all, fmt.Sprintf("%s %d has %.0f goroutines, and one had %.0f before", one.Role, one.PID, after.Goroutines, before.Goroutines))
