@@ -95,6 +95,7 @@ func TestTargetIsMonotone(t *testing.T) {
 		if o.Replicas == 0 {
 			t.Skip("there is nothing to load")
 		}
+		o.Offered.Shed = 0 // while some is refused, replicas that answer more are a reason for fewer of them
 		past := drawPast(t, now, o.Replicas)
 		light := p.Decide(past, o, now)
 		factor := rapid.Float64Range(1, 10).Draw(t, "factor")
@@ -137,6 +138,7 @@ func drawPast(t *rapid.T, now time.Time, replicas int) []Decision {
 func drawObservation(t *rapid.T, now time.Time, most int) Observation {
 	o := Observation{Replicas: rapid.IntRange(0, most+2).Draw(t, "replicas"), RollingOut: rapid.Bool().Draw(t, "rollout")}
 	o.Offered.Rate = rapid.SampledFrom([]float64{0, 0.1, 50}).Draw(t, "offered")
+	o.Offered.Shed = rapid.SampledFrom([]float64{0, 0.05, 49}).Draw(t, "shed")
 	if rapid.Bool().Draw(t, "no dispatcher") {
 		o.Offered.Err = ErrNoData
 	}
