@@ -69,7 +69,7 @@ func (c *crowd) load(ctx context.Context, p pace.Profile, seed uint64) {
 		if c.random.Float64() < fresh {
 			client = c.single
 		}
-		e.What = q.what
+		e.What, e.Size = q.what, len(q.body)
 		n++
 		c.ledger.send(e.ID, e.Sent)
 		group.Go(func() {

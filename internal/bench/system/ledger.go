@@ -33,6 +33,7 @@ func (t try) broke() bool { return t.Status == 0 }
 type entry struct {
 	ID    string
 	What  string // was asked
+	Size  int    // bytes of its body
 	Due   time.Duration
 	Sent  time.Duration
 	Tries []try

@@ -173,6 +173,7 @@ func (r result) test() report.Test {
 	for i, e := range r.entries { // by when they had their end
 		recorder.Add(summary.Outcome{
 			Number: i, Due: e.Due, Lag: e.Sent - e.Due, Latency: e.over() - e.Due, Kind: e.kind(), Status: e.Tries[len(e.Tries)-1].Status, Checked: true,
+			Bytes: int64(e.Size * len(e.Tries)),
 		})
 	}
 	for _, v := range r.replicas {
