@@ -14,7 +14,6 @@ const (
 	cycleAhead   = time.Minute      // so much more is looked at once a burst begins, so that one scaling does for all its rise
 	notable      = 1.5              // growth that is less is left to the forecast and its margin
 	levelSteps   = 6                // over which the load before it is the mean of
-	seenBefore   = 2                // times that growth must have come
 	daysBack     = 7
 	weeksBack    = 4
 	recallMemory = cycles*cycle + 2*time.Minute

@@ -39,8 +39,8 @@ type Tuning struct {
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0006, RiskKept: 0.008, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
-		Calm: 90 * time.Second, Settle: 30 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
+		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
 	}
 }
 
@@ -178,9 +178,9 @@ func settled(enough int, past []Decision, since time.Time) int {
 	return enough
 }
 
-// grewSince tells whether replicas were added since a time, other than for what was only expected.
+// grewSince tells whether replicas were added at a time or later, other than for what was only expected.
 func grewSince(past []Decision, since time.Time) bool {
-	for i := len(past) - 1; i >= 0 && past[i].At.After(since); i-- {
+	for i := len(past) - 1; i >= 0 && !past[i].At.Before(since); i-- {
 		if past[i].Applied && past[i].To > past[i].From && !past[i].expected() {
 			return true
 		}
