@@ -91,7 +91,8 @@ func (s *Service) requests(ctx context.Context) scaling.Signal {
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		query := rate("sum", s.series.requests, s.o.RateWindow)
-		signal.Samples, signal.Err = s.o.Prometheus.FreshByPod(ctx, query, s.series.requests, s.o.StaleAfter)
+		// A pod's outcomes are scraped together, so that one of them tells how old all are, at a fifth of the work.
+		signal.Samples, signal.Err = s.o.Prometheus.FreshByPod(ctx, query, s.series.ok, s.o.StaleAfter)
 	})
 	if signal.Target == 0 {
 		asking.Go(func() { signal.Target, targetErr = s.measuredTarget(ctx) })
