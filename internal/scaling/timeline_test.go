@@ -1,7 +1,6 @@
 package scaling
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,60 +19,69 @@ import (
 // back over a minute. offered is the load that the dispatcher counts, and behind a / what it refuses of it; without it, it is not known. pods=r,s,p says how each pod is, by
 // the letters of podStates; without it all are ready. A hold is written hold:reason. What follows the decision is part of its reason.
 func TestTimelines(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.timeline")
+	runTimelines(t, "testdata/*.timeline", func(t *testing.T, settings []string) story { return &targetStory{policy: parsePolicy(t, settings)} })
+}
+
+// story is a timeline under way: it is told what is seen at a time, and decides.
+type story interface {
+	decide(t *testing.T, seen []string) Decision
+}
+
+// runTimelines runs those of some files, whose lines of settings begin a story each.
+func runTimelines(t *testing.T, pattern string, begin func(t *testing.T, settings []string) story) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no timelines: %v", err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) { runTimeline(t, file) })
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s story
+			for n, line := range strings.Split(string(text), "\n") {
+				line, _, _ = strings.Cut(line, "#")
+				if words := strings.Fields(line); len(words) > 0 && words[0] == "policy" {
+					s = begin(t, words[1:])
+				} else if len(words) > 0 {
+					runLine(t, s, fmt.Sprintf("%s:%d", file, n+1), line)
+				}
+			}
+		})
 	}
 }
 
-func runTimeline(t *testing.T, file string) {
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
+func runLine(t *testing.T, s story, where, line string) {
+	seen, want, ok := strings.Cut(line, "->")
+	if !ok {
+		t.Fatalf("%s: no arrow", where)
 	}
-	defer f.Close()
-	var (
-		policy Target
-		past   []Decision
-		n      int
-	)
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		n++
-		line, _, _ := strings.Cut(lines.Text(), "#")
-		words := strings.Fields(line)
-		switch {
-		case len(words) == 0:
-		case words[0] == "policy":
-			policy, past = parsePolicy(t, words[1:]), nil
-		default:
-			seen, want, ok := strings.Cut(line, "->")
-			if !ok {
-				t.Fatalf("%s:%d: no arrow", file, n)
-			}
-			now, o := parseObservation(t, strings.Fields(seen))
-			if past == nil {
-				past = []Decision{Start(o.Replicas, now)}
-			}
-			d := policy.Decide(past, o, now)
-			d.Applied = d.Changed()
-			past = append(past, d)
-			decision, reason, _ := strings.Cut(strings.TrimSpace(want), " ")
-			got := fmt.Sprintf("%d→%d", d.From, d.To)
-			if d.Hold != HoldNone {
-				got = "hold:" + string(d.Hold)
-			}
-			if got != decision || !strings.Contains(d.Reason, strings.TrimSpace(reason)) || d.Hold != HoldNone && d.Changed() {
-				t.Errorf("%s:%d: %v\nwant %s", file, n, d, want)
-			}
-		}
+	d := s.decide(t, strings.Fields(seen))
+	decision, reason, _ := strings.Cut(strings.TrimSpace(want), " ")
+	got := fmt.Sprintf("%d→%d", d.From, d.To)
+	if d.Hold != HoldNone {
+		got = "hold:" + string(d.Hold)
 	}
-	if err := lines.Err(); err != nil || n == 0 {
-		t.Fatalf("%s: %d lines read, %v", file, n, err)
+	if got != decision || !strings.Contains(d.Reason, strings.TrimSpace(reason)) || d.Hold != HoldNone && d.Changed() {
+		t.Errorf("%s: %v\nwant %s", where, d, want)
 	}
+}
+
+type targetStory struct {
+	policy Target
+	past   []Decision
+}
+
+func (s *targetStory) decide(t *testing.T, seen []string) Decision {
+	now, o := parseObservation(t, seen)
+	if s.past == nil {
+		s.past = []Decision{Start(o.Replicas, now)}
+	}
+	d := s.policy.Decide(s.past, o, now)
+	d.Applied = d.Changed()
+	s.past = append(s.past, d)
+	return d
 }
 
 func parsePolicy(t *testing.T, words []string) Target {
