@@ -134,11 +134,7 @@ sbom: $(ONNX) build ## write what the binaries are made of into out/sbom.json an
 
 .PHONY: fuzz
 fuzz: ## let the fuzzers look for input that breaks what reads pictures, tensors, keys and texts: LENGTH=1m for each
-	@grep -rl '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$file); do \
-			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(LENGTH),1m) ./$$(dirname $$file) || exit 1; \
-		done; \
-	done
+	internal/tools/fuzz.sh $(LENGTH)
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the web)
