@@ -71,7 +71,7 @@ func (m *memory) Run(ctx context.Context, log *slog.Logger, out io.Writer) error
 	if err := os.WriteFile(m.Out, []byte(page), 0o644); err != nil {
 		return err
 	}
-	if _, grows := held.result().Growth(); grows {
+	if r := held.result(); r.JudgesMemory() && grows(r) {
 		return errGrows
 	}
 	return nil
@@ -160,14 +160,14 @@ func (h holding) rows(millions int) [][]string {
 				break
 			}
 			if v, ok := h.at(n * million); ok {
-				rows = append(rows, row3(fmt.Sprintf("%d million", n), v))
+				rows = append(rows, rowOf(fmt.Sprintf("%d million", n), v))
 			}
 		}
 	}
-	return append(rows, row3("all", h.looks[len(h.looks)-1]))
+	return append(rows, rowOf("at the end", h.looks[len(h.looks)-1]))
 }
 
-func row3(what string, v soak.Vitals) []string {
+func rowOf(what string, v soak.Vitals) []string {
 	return []string{what, fmt.Sprintf("%.0f s", v.Second), fmt.Sprintf("%.1f MB", v.RSS/1e6)}
 }
 
@@ -178,12 +178,18 @@ func (h holding) verdict() string {
 	rate := float64(h.came[last]-h.came[first]) / (h.looks[last].Second - h.looks[first].Second)
 	text := fmt.Sprintf("A straight line through the last two thirds of the looks (the least of each six) rises by %.2f ± %.2f bytes a request (standard error): %.1f MB in ten million.",
 		line.Slope/rate, line.Error/rate, line.Slope/rate*10)
-	switch share, grows := r.Growth(); {
+	share, _ := r.Growth()
+	switch {
 	case !r.JudgesMemory():
 		return text + " That is too short a time to judge it."
-	case grows:
+	case grows(r):
 		return fmt.Sprintf("%s That is %.1f %% in ten minutes: it grows.", text, 100*share)
 	default:
 		return fmt.Sprintf("%s That is %.1f %% in ten minutes: it is flat.", text, 100*share)
 	}
+}
+
+func grows(r soak.Result) bool {
+	_, grows := r.Growth()
+	return grows
 }
