@@ -128,6 +128,10 @@ fmt: $(GOFUMPT) ## format the code
 docs: setup build ## write the reference in README.md anew, from the binaries and the sources
 	go run ./internal/docs
 
+.PHONY: screenshots
+screenshots: setup build ## take README's pictures of the page and of the report while the demo runs (5 minutes; needs Chromium)
+	go test -count=1 -timeout 15m -v -run TestTakeScreenshots ./internal/docs/screenshots -screenshots.out=$(CURDIR)/internal/docs/screenshots
+
 .PHONY: sbom
 sbom: $(ONNX) build ## write what the binaries are made of into out/sbom.json and out/licences.txt; fail on a licence that is not permissive
 	go -C internal/tools/sbom run . --bin $(CURDIR)/bin --onnxruntime $(ONNX) --models $(CURDIR)/models --out $(CURDIR)/out
