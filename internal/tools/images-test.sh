@@ -188,7 +188,7 @@ weigh() { # WHAT BYTES MOST: told now and kept for `make budgets`, failed at the
 		verdict="OVER"
 		over+=("$1")
 	fi
-	awk -v what="$1" -v n="$2" -v most="$3" 'BEGIN {printf "%s\t%.0f MB\t%.0f MB\t%s\n", what, n/1e6, most/1e6, n > most ? "MISSED" : "kept"}' >>"$work/images.tsv"
+	awk -v what="$1" -v n="$2" -v most="$3" 'BEGIN {printf "%s\t%.1f MB\t%.0f MB\t%s\n", what, n/1e6, most/1e6, (n > most ? "MISSED" : "kept")}' >>"$work/images.tsv"
 	say "$(awk -v what="$1" -v n="$2" -v most="$3" -v verdict=$verdict 'BEGIN {printf "%-28s %6.1f MB of %3.0f MB  %s", what, n/1e6, most/1e6, verdict}')"
 }
 
