@@ -99,11 +99,15 @@ func takeReport(t *testing.T, b *browser.Browser, file string) {
 
 func shot(t *testing.T, tab *browser.Tab) []byte {
 	t.Helper()
-	png, err := chromedp.Run(tab.Context, chromedp.CaptureScreenshot())
+	picture, err := chromedp.Run(tab.Context, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return png
+	small, err := fewColours(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return small
 }
 
 // each writes NAME-light.png and NAME-dark.png.
