@@ -101,7 +101,7 @@ soak: setup build ## break the whole system for 20 minutes under load, with a le
 	go -C internal/bench run ./system $(if $(SEED),--seed $(SEED)) $(if $(LENGTH),--length $(LENGTH))
 
 .PHONY: bench-loadtest
-bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends; MEMORY=1: what it holds over ten million requests (17 minutes)
+bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends; MEMORY=1: what it holds over ten million requests (9 minutes)
 	go -C internal/bench run ./loadtest $(if $(MEMORY),memory)
 
 TRACES ?= ../shared/data/traces

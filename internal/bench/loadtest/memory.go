@@ -20,7 +20,7 @@ import (
 // memory is what the load tester holds while it sends millions of requests.
 type memory struct {
 	Root     string  `default:"../.." type:"existingdir" help:"The repository."`
-	Rate     float64 `default:"10000" help:"Requests a second, with pictures of 1 kB."`
+	Rate     float64 `default:"20000" help:"Requests a second, with pictures of 1 kB."`
 	Millions int     `default:"10" help:"How many millions of requests are sent."`
 	Out      string  `default:"loadtest/MEMORY.md" help:"Where the page is written."`
 }
@@ -71,7 +71,7 @@ func (m *memory) Run(ctx context.Context, log *slog.Logger, out io.Writer) error
 	if err := os.WriteFile(m.Out, []byte(page), 0o644); err != nil {
 		return err
 	}
-	if r := held.result(); r.JudgesMemory() && grows(r) {
+	if held.line().grows() {
 		return errGrows
 	}
 	return nil
@@ -84,14 +84,15 @@ type holding struct {
 	sent  told
 }
 
-func (h holding) result() soak.Result { return soak.Result{Load: h.looks} }
+// heldConnections keep apart what requests in flight take from what sent ones leave behind: on a busy machine a connection for each request
+// in flight makes the memory follow the machine.
+const heldConnections = 100
 
-// send runs the tester as users do: on all cores, and with a connection for each request in flight.
+// send runs the tester on all cores, as users do, but with so many connections.
 func (m *memory) send(ctx context.Context, w *workplace, program string, s *server, f form) (h holding, err error) {
 	result := w.file("memory.json")
 	c := exec.CommandContext(ctx, program, "--url="+s.url, "--images="+f.picture, fmt.Sprintf("--profile=constant:%g/%s", m.Rate, m.length()),
-		// While others have the cores, what waits is not to take more memory than what is sent.
-		"--max-in-flight=1000", "--quiet", "--log-level=error", "--json="+result)
+		fmt.Sprintf("--connections=%d", heldConnections), "--quiet", "--log-level=error", "--json="+result)
 	c.Env, c.Stderr = append(os.Environ(), "KUBECONFIG=/dev/null"), os.Stderr
 	if err := c.Start(); err != nil {
 		return h, err
@@ -143,8 +144,8 @@ func (m *memory) page(h holding) string {
 	say := func(format string, args ...any) { fmt.Fprintf(&page, format+"\n", args...) }
 	say("# What the load tester holds while it sends millions of requests\n")
 	say("Written by `make bench-loadtest MEMORY=1` on %s, on %s.\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), machine.Describe())
-	say("%g requests a second for %v, with pictures of %d kB, to a server that answers at once; the tester's resident memory is looked at every second.",
-		m.Rate, m.length().Round(time.Second), smallSize/1000)
+	say("%g requests a second for %v, with pictures of %d kB over %d connections, to a server that answers at once; the tester's resident memory is looked at every second.",
+		m.Rate, m.length().Round(time.Second), smallSize/1000, heldConnections)
 	say("Of %d requests %d were answered well; they left %.2f ms late (p99).\n", h.sent.due, h.sent.requests, h.sent.lag)
 	page.WriteString(figures.Grid(h.rows(m.Millions)))
 	say("\n%s", h.verdict())
@@ -171,25 +172,40 @@ func rowOf(what string, v soak.Vitals) []string {
 	return []string{what, fmt.Sprintf("%.0f s", v.Second), fmt.Sprintf("%.1f MB", v.RSS/1e6)}
 }
 
-// verdict is a straight line through the memory, by the rule of the soaks.
-func (h holding) verdict() string {
-	r := h.result()
-	line, first, last := r.Floor(), len(h.looks)/3, len(h.looks)-1
-	rate := float64(h.came[last]-h.came[first]) / (h.looks[last].Second - h.looks[first].Second)
-	text := fmt.Sprintf("A straight line through the last two thirds of the looks (the least of each six) rises by %.2f ± %.2f bytes a request (standard error): %.1f MB in ten million.",
-		line.Slope/rate, line.Error/rate, line.Slope/rate*10)
-	share, _ := r.Growth()
-	switch {
-	case !r.JudgesMemory():
-		return text + " That is too short a time to judge it."
-	case grows(r):
-		return fmt.Sprintf("%s That is %.1f %% in ten minutes: it grows.", text, 100*share)
-	default:
-		return fmt.Sprintf("%s That is %.1f %% in ten minutes: it is flat.", text, 100*share)
-	}
+// line is the memory over the requests.
+type line struct {
+	slope, err float64 // bytes a request, and its standard error
+	growth     float64 // over all requests, as a share of the memory
+	looks      int     // that it was laid through
 }
 
-func grows(r soak.Result) bool {
-	_, grows := r.Growth()
-	return grows
+const (
+	mostGrowth = 0.03 // over all requests; more is no longer flat
+	fewestLook = 60   // fewer tell no growth from noise
+	noise      = 2    // standard errors that a slope has to exceed to be one
+)
+
+// line is laid through the last two thirds of the looks, of each six through the least.
+func (h holding) line() line {
+	t, first, last := soak.Result{Load: h.looks}.Floor(), len(h.looks)/3, len(h.looks)-1
+	rate := float64(h.came[last]-h.came[first]) / (h.looks[last].Second - h.looks[first].Second)
+	return line{slope: t.Slope / rate, err: t.Error / rate, growth: t.Slope / rate * float64(h.came[last]) / t.Mean, looks: last - first}
+}
+
+func (l line) judges() bool { return l.looks >= fewestLook }
+
+func (l line) grows() bool { return l.judges() && l.growth > mostGrowth && l.slope > noise*l.err }
+
+func (h holding) verdict() string {
+	l := h.line()
+	text := fmt.Sprintf("A straight line through the last two thirds of the looks (the least of each six) rises by %.2f ± %.2f bytes a request (standard error): %.1f MB in ten million, and over all of these %.1f %%.",
+		l.slope, l.err, l.slope*10, 100*l.growth)
+	switch {
+	case !l.judges():
+		return text + " Too few looks to judge it."
+	case l.grows():
+		return text + " It grows."
+	default:
+		return fmt.Sprintf("%s It is flat: no more than %.0f %%, or than chance.", text, 100*mostGrowth)
+	}
 }

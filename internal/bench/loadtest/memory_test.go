@@ -22,15 +22,15 @@ func TestTheMemoryPage(t *testing.T) {
 	m := &memory{Rate: 10_000, Millions: 10}
 	noise := func(s int) float64 { return float64(s%7) * 1e4 }
 	for want, h := range map[string]holding{
-		"it is flat":                        held(1000, func(s int) float64 { return 30e6 + noise(s) }),
-		"it grows":                          held(1000, func(s int) float64 { return 30e6 + noise(s) + 5000*float64(s) }),
-		"too short a time":                  held(300, func(s int) float64 { return 30e6 + noise(s) }),
+		"It is flat":                        held(1000, func(s int) float64 { return 30e6 + noise(s) }),
+		"It grows":                          held(1000, func(s int) float64 { return 30e6 + noise(s) + 5000*float64(s) }),
+		"Too few looks":                     held(80, func(s int) float64 { return 30e6 + noise(s) }),
 		"0.50 ± 0.0":                        held(1000, func(s int) float64 { return 30e6 + noise(s) + 5000*float64(s) }),
 		"5.0 MB in ten million":             held(1000, func(s int) float64 { return 30e6 + noise(s) + 5000*float64(s) }),
 		"| 2 million  | 200 s  | 30.0 MB |": held(1000, func(s int) float64 { return 30e6 }),
 		"| at the end | 1000 s | 30.0 MB |": held(1000, func(s int) float64 { return 30e6 }),
-		"Of 10000000 requests 9999999 were answered well; they left 0.50 ms late": held(1000, func(s int) float64 { return 30e6 }),
-		"10000 requests a second for 16m40s, with pictures of 1 kB":               held(1000, func(s int) float64 { return 30e6 }),
+		"Of 10000000 requests 9999999 were answered well; they left 0.50 ms late":        held(1000, func(s int) float64 { return 30e6 }),
+		"10000 requests a second for 16m40s, with pictures of 1 kB over 100 connections": held(1000, func(s int) float64 { return 30e6 }),
 	} {
 		if page := m.page(h); !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
