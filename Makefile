@@ -101,8 +101,8 @@ soak: setup build ## break the whole system for 20 minutes under load, with a le
 	go -C internal/bench run ./system $(if $(SEED),--seed $(SEED)) $(if $(LENGTH),--length $(LENGTH))
 
 .PHONY: bench-loadtest
-bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends
-	go -C internal/bench run ./loadtest
+bench-loadtest: ## the load tester beside vegeta, k6, hey and wrk (the first run builds k6): what they make of a stall, and what a core sends; MEMORY=1: what it holds over ten million requests (9 minutes)
+	go -C internal/bench run ./loadtest $(if $(MEMORY),memory)
 
 TRACES ?= ../shared/data/traces
 .PHONY: bench-autoscaler
@@ -128,17 +128,17 @@ fmt: $(GOFUMPT) ## format the code
 docs: setup build ## write the reference in README.md anew, from the binaries and the sources
 	go run ./internal/docs
 
+.PHONY: screenshots
+screenshots: setup build ## take README's pictures of the page and of the report while the demo runs (5 minutes; needs Chromium)
+	go test -count=1 -timeout 15m -v -run TestTakeScreenshots ./internal/docs/screenshots -screenshots.out=$(CURDIR)/internal/docs/screenshots
+
 .PHONY: sbom
 sbom: $(ONNX) build ## write what the binaries are made of into out/sbom.json and out/licences.txt; fail on a licence that is not permissive
 	go -C internal/tools/sbom run . --bin $(CURDIR)/bin --onnxruntime $(ONNX) --models $(CURDIR)/models --out $(CURDIR)/out
 
 .PHONY: fuzz
 fuzz: ## let the fuzzers look for input that breaks what reads pictures, tensors, keys and texts: LENGTH=1m for each
-	@grep -rl '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$file); do \
-			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(LENGTH),1m) ./$$(dirname $$file) || exit 1; \
-		done; \
-	done
+	internal/tools/fuzz.sh $(LENGTH)
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the web)

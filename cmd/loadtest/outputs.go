@@ -73,7 +73,7 @@ func (o outputs) write(result summary.Result, settings []report.Setting, out io.
 	if o.report == "" || o.json == stdout {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "  %-10s%s\n", "report", o.report)
+	_, err := fmt.Fprintf(out, "  %-14s%s\n", "report", o.report)
 	return err
 }
 

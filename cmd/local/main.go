@@ -110,10 +110,12 @@ func (d *demo) objective() (summary.SLO, error) {
 // hurry is what makes three minutes show growth and shrinking.
 func (d *demo) hurry() (said string, args []string) {
 	if d.Policy == policySLO {
-		return "Starting. So that three minutes show both, there may be fewer replicas 20 s after there were more here, instead of 90 s.", []string{"--down-window=20s"}
+		return "Starting. So that three minutes show both, there may be fewer replicas 20 s\n" +
+			"after there were more here, instead of 90 s.", []string{"--down-window=20s"}
 	}
-	return "Starting. So that three minutes show both, the autoscaler looks back over 15 s of requests here instead of 30 s and over 30 s of\n" +
-		"CPU instead of 1m, and waits 20 s before it scales down instead of 300 s.", []string{"--rate-window=15s", "--cpu-window=30s", "--down-window=20s"}
+	return "Starting. So that three minutes show both, the autoscaler looks back here over\n" +
+		"15 s of requests instead of 30 s and over 30 s of CPU instead of 1m, and waits\n" +
+		"20 s before it scales down instead of 300 s.", []string{"--rate-window=15s", "--cpu-window=30s", "--down-window=20s"}
 }
 
 // check finds out before anything starts what the load test would find out at its end.

@@ -176,7 +176,7 @@ func (s *Server) commonHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set(api.HeaderRequestID, RequestID(r))
-		if s.Draining() {
+		if s.Draining() || ambiguous(r) {
 			h.Set("Connection", "close")
 		}
 		if s.o.Headers != nil {
@@ -185,3 +185,8 @@ func (s *Server) commonHeaders(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// ambiguous tells whether a server in front may have ended a request elsewhere than we do: then what is behind it on the connection may be
+// a part of it, and is not to be answered. So must be one in chunks that has a length besides, and one of HTTP/1.0 in chunks (RFC 9112,
+// 6.1); net/http tells neither from others of their kind.
+func ambiguous(r *http.Request) bool { return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) }

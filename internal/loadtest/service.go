@@ -28,7 +28,9 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{o: o, payloads: payloads, recorder: summary.NewRecorder()}, nil
+	recorder := summary.NewRecorder()
+	recorder.Patience = o.Timeout
+	return &Service{o: o, payloads: payloads, recorder: recorder}, nil
 }
 
 // news is what a running test learns.

@@ -46,7 +46,7 @@ func (s *Service) Demo(ctx context.Context, d Demo) error {
 		return err
 	}
 	load := profile(capacity)
-	fmt.Fprintf(d.Out, "One replica with %.2g CPU does %.1f of the sample pictures per second. The load goes from half of that to four times it, and back:\n  %s\n\n", s.o.CPU, capacity, load)
+	fmt.Fprintf(d.Out, "One replica with %.2g CPU does %.1f of the sample pictures per second.\nThe load goes from half of that to four times it, and back:\n  %s\n\n", s.o.CPU, capacity, load)
 
 	result, err := s.drive(ctx, d, load)
 	if err != nil {

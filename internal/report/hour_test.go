@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +132,33 @@ func TestThePictureStandsAlone(t *testing.T) {
 	}
 	if err := report.WriteSVG(&b, report.Test{Result: result(t, recorded(0, good), time.Second)}); err == nil {
 		t.Error("a picture of nothing")
+	}
+}
+
+var (
+	markText  = regexp.MustCompile(`<text x="[^"]+" y="([^"]+)" text-anchor="middle" fill="#8a5a00"`)
+	panelText = regexp.MustCompile(`<text x="80" y="([^"]+)" font-weight="600">`)
+)
+
+// What the autoscaler did early in a test is beside no title.
+func TestThePicturesMarksHaveARowOfTheirOwn(t *testing.T) {
+	var b bytes.Buffer
+	if err := report.WriteSVG(&b, scaled(t, time.Minute, 60)); err != nil {
+		t.Fatal(err)
+	}
+	height := func(pattern *regexp.Regexp) float64 {
+		match := pattern.FindStringSubmatch(b.String())
+		if match == nil {
+			t.Fatalf("it has no %v", pattern)
+		}
+		y, err := strconv.ParseFloat(match[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return y
+	}
+	// A title's letters are as high as 12 of the picture's units.
+	if mark, title := height(markText), height(panelText); mark > title-12 {
+		t.Errorf("the marks stand at %v, and the first title at %v", mark, title)
 	}
 }

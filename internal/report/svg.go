@@ -15,6 +15,7 @@ const (
 	svgLeft, svgRight  = 80, 150
 	svgTop, svgTitle   = 64, 26
 	svgGap, svgAxis    = 20, 30
+	svgMarks           = 16 // a row of their own, above all titles
 	svgWidth           = svgLeft + breadth + svgRight
 	svgEmptyPanelLines = 22
 )
@@ -31,10 +32,11 @@ func WriteSVG(w io.Writer, t Test) error {
 	}
 	line := newTimeline(t.Result)
 	p := svgPicture{Width: svgWidth, Style: plainColours(chartCSS), Title: judge(t.Result), Target: t.Result.URL, Started: t.Result.Started.Format("2 January 2006, 15:04 MST")}
-	for _, m := range marks(line, t.Result.Decisions) {
-		p.Marks = append(p.Marks, svgText{X: svgLeft + breadth*m.At/100, Y: svgTop + svgTitle - 4, Text: m.Sign, Explained: m.Clock + ": " + m.Text})
-	}
 	y := svgTop
+	for _, m := range marks(line, t.Result.Decisions) {
+		y = svgTop + svgMarks
+		p.Marks = append(p.Marks, svgText{X: svgLeft + breadth*m.At/100, Y: float64(y), Text: m.Sign, Explained: m.Clock + ": " + m.Text})
+	}
 	for _, one := range panels(line, t.Result, errorRows(t.Result)) {
 		placed := svgPanel{panel: one, TitleY: y + svgTitle - 10, Y: y + svgTitle}
 		y += svgTitle + svgGap + one.Height

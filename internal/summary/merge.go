@@ -32,7 +32,9 @@ func Merge(results []Result, further ...SLO) (Result, error) {
 		return Result{}, err
 	}
 	merged.fill(&all, append(slos, further...))
-	merged.Notes = append(merged.Notes, fmt.Sprintf("Merged from %d testers: the percentiles of a single second are those of its worst one.", len(results)))
+	if len(results) > 1 {
+		merged.Notes = append(merged.Notes, fmt.Sprintf("Merged from %d testers: the percentiles of a single second are those of its worst one.", len(results)))
+	}
 	return merged, nil
 }
 

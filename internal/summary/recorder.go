@@ -53,6 +53,9 @@ const (
 // Recorder collects outcomes. One goroutine at a time may use it. Its memory does not grow with the number of requests, and by a few
 // hundred bytes with each second of the test.
 type Recorder struct {
+	// Patience is how long a request may wait for its answer; 0: ten minutes. The latencies of a second take 17 kB until all its requests
+	// must have ended.
+	Patience time.Duration
 	totals
 	seconds   []*second
 	open      int // the first second whose own latencies are still kept
@@ -143,10 +146,18 @@ func (r *Recorder) at(due time.Duration) *second {
 	for len(r.seconds) <= i {
 		r.seconds = append(r.seconds, &second{})
 	}
-	for ; r.open < len(r.seconds)-1-int(longestWait/time.Second); r.open++ {
+	for ; r.open < len(r.seconds)-1-r.wait(); r.open++ {
 		r.seconds[r.open].close()
 	}
 	return r.seconds[i]
+}
+
+// wait is for how many seconds a second stays open: a request that left late waits from then on, so the patience counts twice.
+func (r *Recorder) wait() int {
+	if r.Patience == 0 {
+		return int(longestWait / time.Second)
+	}
+	return int(min(2*r.Patience+time.Second, longestWait) / time.Second)
 }
 
 func (s *second) close() {

@@ -29,17 +29,18 @@ func TestRedrawAfterAResize(t *testing.T) {
 	}
 }
 
-// A note stays above the drawing, however long it is: the next drawing covers only the last one.
+// A note stays above the drawing, however long it is: the next drawing covers only the last one. It is folded between its words.
 func TestANoteStaysAboveTheDrawing(t *testing.T) {
 	var out bytes.Buffer
 	s := &Screen{out: &out, width: func() int { return 80 }}
 	f := summary.Frame{Elapsed: time.Second, Duration: time.Minute}
 	s.Update(f)
 	out.Reset()
-	note := strings.Repeat("note ", 30)
-	s.Note(note)
+	s.Note("12:15:08  autoscaler  " + strings.Repeat("note ", 15) + strings.Repeat("x", 90) + " end")
 	drawing := strings.Join(Lines(f, 80), "\n") + "\n"
-	if want := "\x1b[4A\r\x1b[J" + note + "\n" + drawing; out.String() != want {
+	folded := "12:15:08  autoscaler " + strings.Repeat(" note", 11) + "\n" + strings.Repeat(" ", 10) + "note note note note\n" + strings.Repeat(" ", 10) + strings.Repeat("x", 90) +
+		"\n" + strings.Repeat(" ", 10) + "end\n"
+	if want := "\x1b[4A\r\x1b[J" + folded + drawing; out.String() != want {
 		t.Errorf("%q\nwant %q", out.String(), want)
 	}
 	out.Reset()

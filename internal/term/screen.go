@@ -83,16 +83,35 @@ func (s *Screen) Update(f summary.Frame) {
 	fmt.Fprintln(s.out, Line(f))
 }
 
-// Note tells a line that stays: above the drawing on a terminal.
+// Note tells a line that stays: above the drawing on a terminal, where a long one is folded between words.
 func (s *Screen) Note(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if width := s.width(); width > 0 {
-		s.redraw(append([]string{line}, s.drawn...), width)
-		s.drawn = s.drawn[1:]
+		folded := fold(line, width)
+		s.redraw(append(folded, s.drawn...), width)
+		s.drawn = s.drawn[len(folded):]
 		return
 	}
 	fmt.Fprintln(s.out, line)
+}
+
+// folded lines stand in as far as what was said stands behind its time.
+const foldIndent = 10
+
+// fold breaks a line between words so that it fits a width. A word that is longer than that is left to the terminal.
+func fold(line string, width int) []string {
+	words := strings.Split(line, " ")
+	lines := words[:1:1]
+	for _, word := range words[1:] {
+		last := lines[len(lines)-1]
+		if utf8.RuneCountInString(last)+1+utf8.RuneCountInString(word) > width && strings.TrimSpace(last) != "" {
+			lines = append(lines, strings.Repeat(" ", foldIndent)+word)
+			continue
+		}
+		lines[len(lines)-1] = last + " " + word
+	}
+	return lines
 }
 
 // redraw draws over the last drawing, which a terminal that has become narrower shows on more lines.

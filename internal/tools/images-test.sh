@@ -121,7 +121,7 @@ make_debian() {
 	find "$root"/usr/share/{doc,man,info,locale,lintian} -mindepth 1 ! -name copyright ! -type d -delete
 	find "$root"/usr/share/{doc,man,info,locale,lintian} -mindepth 1 -type d -empty -delete
 	rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*
-	printf 'path-exclude /usr/share/%s/*\n' doc man info locale >"$root/etc/dpkg/dpkg.cfg.d/docker"
+	{ printf 'path-exclude /usr/share/%s/*\n' doc man info locale && echo 'path-include /usr/share/doc/*/copyright'; } >"$root/etc/dpkg/dpkg.cfg.d/docker"
 	copy_network_settings "$root"
 	local id
 	id=$(container scratch)
@@ -188,7 +188,7 @@ weigh() { # WHAT BYTES MOST: told now and kept for `make budgets`, failed at the
 		verdict="OVER"
 		over+=("$1")
 	fi
-	awk -v what="$1" -v n="$2" -v most="$3" 'BEGIN {printf "%s\t%.0f MB\t%.0f MB\t%s\n", what, n/1e6, most/1e6, n > most ? "MISSED" : "kept"}' >>"$work/images.tsv"
+	awk -v what="$1" -v n="$2" -v most="$3" 'BEGIN {printf "%s\t%.1f MB\t%.0f MB\t%s\n", what, n/1e6, most/1e6, (n > most ? "MISSED" : "kept")}' >>"$work/images.tsv"
 	say "$(awk -v what="$1" -v n="$2" -v most="$3" -v verdict=$verdict 'BEGIN {printf "%-28s %6.1f MB of %3.0f MB  %s", what, n/1e6, most/1e6, verdict}')"
 }
 
@@ -356,6 +356,18 @@ check_labels() { # IMAGE
 	[ "$(config "$1" '.Labels["org.opencontainers.image.version"]')" = "\"$version\"" ] || fail "$1 is not labelled with version $version"
 }
 
+# Whoever passes an image on passes on the licences of what is in it.
+check_licences() { # IMAGE ROOT FILE…: beside the modules of its binaries, those files below /usr/share/doc
+	local doc=$2/usr/share/doc module file
+	while read -r module; do
+		grep -qF "==== $module (" "$doc/resnet-autoscaling/licences.txt" || fail "$1 has no licence of $module"
+	done < <(echo "std $(go env GOVERSION | sed 's/^go//')" && go version -m "$2"/usr/local/bin/* | awk '$1 == "dep" {print $2, $3}' | sort -u)
+	for file in resnet-autoscaling/LICENSE "${@:3}"; do
+		[ -s "$doc/$file" ] || fail "$1 has no /usr/share/doc/$file"
+	done
+	say "$1: the licences of $(grep -c '^====' "$doc/resnet-autoscaling/licences.txt") modules, and $(IFS=' '; echo "${*:3}")"
+}
+
 check_output() { # WHAT PATTERN OUTPUT
 	[[ $3 == *"$2"* ]] || fail "$1 prints '$3', without '$2'"
 	say "$1: $(head -n 1 <<<"$3")"
@@ -384,6 +396,8 @@ for binary in dispatcher autoscaler loadtest; do
 done
 check_labels resnet-inference:latest
 check_labels dispatcher:latest
+check_licences resnet-inference:latest "$model" onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt libturbojpeg0/copyright libc6/copyright
+check_licences dispatcher:latest "$dispatcher" ca-certificates/copyright
 
 choose_runner resnet-inference:latest "$model" model-server --version
 # By bare name: manifests say `command: [autoscaler]`.

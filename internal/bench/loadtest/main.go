@@ -19,6 +19,7 @@ of the system. One that cannot be had is listed with the reason. What it finds g
 type flags struct {
 	command.Common
 	Compare compare `cmd:"" default:"withargs" help:"Measure (the default)."`
+	Memory  memory  `cmd:"" help:"Look at what the load tester holds while it sends ten million requests."`
 	Serve   serve   `cmd:"" hidden:"" help:"Be the server that is driven."`
 }
 

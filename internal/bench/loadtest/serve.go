@@ -19,6 +19,7 @@ type serve struct {
 	Answer time.Duration `help:"How long an answer takes."`
 	Every  time.Duration `help:"How often it stalls; 0: never."`
 	Stall  time.Duration `help:"For how long, each time."`
+	Count  bool          `help:"Count the requests, and do not note when each came."`
 }
 
 // readBuffer takes a picture of 100 kB in few reads.
@@ -29,8 +30,11 @@ const (
 	notFound = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 )
 
-// pathArrivals is asked when requests came; the answer begins a new list.
-const pathArrivals = "/arrivals"
+// pathArrivals is asked when requests came; the answer begins a new list. pathCount is asked how many have come so far.
+const (
+	pathArrivals = "/arrivals"
+	pathCount    = "/count"
+)
 
 // Run serves until it is told to end, and prints its address first.
 func (s *serve) Run(ctx context.Context, out io.Writer) error {
@@ -41,7 +45,7 @@ func (s *serve) Run(ctx context.Context, out io.Writer) error {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	fmt.Fprintln(out, listener.Addr())
-	a := &arrivals{begun: time.Now()}
+	a := &arrivals{begun: time.Now(), forgets: s.Count}
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -54,18 +58,23 @@ func (s *serve) Run(ctx context.Context, out io.Writer) error {
 	}
 }
 
-// arrivals are when requests came, since the server's start.
+// arrivals are when requests came, since the server's start, and how many did.
 type arrivals struct {
-	begun time.Time
-	mu    sync.Mutex
-	at    []time.Duration
+	begun   time.Time
+	forgets bool // it only counts
+	mu      sync.Mutex
+	at      []time.Duration
+	n       int
 }
 
 func (a *arrivals) note() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Since(a.begun)
-	a.at = append(a.at, now)
+	a.n++
+	if !a.forgets {
+		a.at = append(a.at, now)
+	}
 	return now
 }
 
@@ -115,11 +124,23 @@ func (s *serve) wait(begun time.Time, came time.Duration) {
 	}
 }
 
+func (a *arrivals) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.n
+}
+
 func reply(path string, a *arrivals) []byte {
-	if path != pathArrivals {
+	var told any
+	switch path {
+	case pathArrivals:
+		told = a.take()
+	case pathCount:
+		told = a.count()
+	default:
 		return []byte(notFound)
 	}
-	text, err := json.Marshal(a.take())
+	text, err := json.Marshal(told)
 	if err != nil {
 		return []byte(notFound)
 	}

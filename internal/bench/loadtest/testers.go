@@ -33,6 +33,7 @@ type load struct {
 // told is what a tester reports. NaN: it does not.
 type told struct {
 	done
+	due            int64 // of those without a schedule: 0
 	requests, slow int64
 	p99            float64 // milliseconds
 	rate           float64 // good answers per second, from the first request to the last answer
@@ -110,20 +111,28 @@ func (w *workplace) loadtest(ctx context.Context, program string, l load) (told,
 	if err != nil {
 		return told{}, err
 	}
-	var r struct {
-		OK      int64 `json:"ok"`
-		Rate    struct{ Achieved float64 }
-		Latency struct{ P99 float64 } `json:"latency_ms"`
-		Lag     struct{ P99 float64 } `json:"schedule_lag_ms"`
-	}
-	if err := readJSON(result, &r); err != nil {
+	t, err := toldIn(result)
+	if err != nil {
 		return told{}, err
 	}
-	t := told{done: d, requests: r.OK, p99: r.Latency.P99, rate: r.Rate.Achieved, lag: r.Lag.P99}
+	t.done = d
 	if l.slow > 0 {
 		t.slow, err = slowLines(lines, 2, time.Nanosecond, l.slow)
 	}
 	return t, err
+}
+
+// toldIn is what our tester wrote with --json.
+func toldIn(result string) (told, error) {
+	var r struct {
+		Requests int64
+		OK       int64 `json:"ok"`
+		Rate     struct{ Achieved float64 }
+		Latency  struct{ P99 float64 } `json:"latency_ms"`
+		Lag      struct{ P99 float64 } `json:"schedule_lag_ms"`
+	}
+	err := readJSON(result, &r)
+	return told{due: r.Requests, requests: r.OK, p99: r.Latency.P99, rate: r.Rate.Achieved, lag: r.Lag.P99}, err
 }
 
 func (w *workplace) vegeta(ctx context.Context, program string, l load) (told, error) {

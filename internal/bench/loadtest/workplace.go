@@ -122,16 +122,27 @@ func (s *server) stop() {
 
 // arrivals are when requests came since the last look.
 func (s *server) arrivals(ctx context.Context) (at []time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.url, "/predict")+pathArrivals, nil)
+	err = s.ask(ctx, pathArrivals, &at)
+	return at, err
+}
+
+// count is how many requests have come so far.
+func (s *server) count(ctx context.Context) (n int, err error) {
+	err = s.ask(ctx, pathCount, &n)
+	return n, err
+}
+
+func (s *server) ask(ctx context.Context, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.url, "/predict")+path, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
-	return at, json.NewDecoder(resp.Body).Decode(&at)
+	return json.NewDecoder(resp.Body).Decode(into)
 }
 
 // form is a picture of a size, and the same as an HTML form.

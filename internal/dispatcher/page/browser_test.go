@@ -29,6 +29,7 @@ func TestInABrowser(t *testing.T) {
 
 		{"server-sent events are parsed", eventsAreParsed},
 		{"the panel shows what happens", panelShows},
+		{"replicas are told in words", replicasAreToldInWords},
 		{"no replica has its own sentence", noReplicaHasASentence},
 		{"the page reconnects by itself", pageReconnects},
 		{"a hidden page does not listen", hiddenPageDoesNotListen},

@@ -89,7 +89,7 @@ func fullStatus(history []api.RateStatus) api.DispatcherStatus {
 	}
 	for i, state := range []api.ReplicaState{api.ReplicaReady, api.ReplicaReady, api.ReplicaReady, api.ReplicaConnecting, api.ReplicaEjected, api.ReplicaDraining} {
 		name := fmt.Sprintf("resnet-inference-of-the-department-of-applied-pomology-7d9f8b6c5-%05x", 67321*(i+1))
-		status.Replicas = append(status.Replicas, api.ReplicaStatus{Name: name, State: state, Slots: 4, InFlight: i % 5, CapacityRPS: 88.8, LatencyMS: 12})
+		status.Replicas = append(status.Replicas, api.ReplicaStatus{Name: name, State: state, Slots: 4, InFlight: i, CapacityRPS: 88.8, LatencyMS: 12})
 	}
 	return status
 }

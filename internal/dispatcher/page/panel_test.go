@@ -81,6 +81,13 @@ func eventsAreParsed(t *testing.T, b *browser.Browser) {
 	}
 }
 
+// Of a replica that has more than its slots take, the rest was sent ahead.
+func replicasAreToldInWords(t *testing.T, b *browser.Browser) {
+	tab := b.Open(t, setScene(t).url)
+	tab.Await(link("live"))
+	wantWords(t, tab.Text("#replicas"), "ready, idle", "ready, 2 of 4 busy", "ejected, 4 of 4 busy", "draining, 4 of 4 busy, 1 next")
+}
+
 func panelShows(t *testing.T, b *browser.Browser) {
 	s := start(t, anywhere, with("resnet-7d9f-a", 1), with("resnet-7d9f-b", 1), with("resnet-7d9f-c", 0))
 	release := s.fleet.hold()

@@ -62,8 +62,11 @@ class Cell {
   }
 }
 
+// What is in flight beyond the slots was sent ahead, and comes next.
 function inWords({ state, in_flight: inFlight, slots }) {
-  if (inFlight > 0) return `${state}, ${count(inFlight)} of ${count(slots)} busy`;
+  const busy = Math.min(inFlight, slots);
+  const next = inFlight > busy ? `, ${count(inFlight - busy)} next` : "";
+  if (inFlight > 0) return `${state}, ${count(busy)} of ${count(slots)} busy${next}`;
   return state === "ready" ? "ready, idle" : state;
 }
 

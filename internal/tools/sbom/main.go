@@ -18,8 +18,8 @@ import (
 
 func main() {
 	bin := flag.String("bin", "bin", "folder of the binaries")
-	library := flag.String("onnxruntime", ".cache/onnxruntime/libonnxruntime.so", "the libonnxruntime that they are passed on with")
-	models := flag.String("models", "models", "folder of the models")
+	library := flag.String("onnxruntime", ".cache/onnxruntime/libonnxruntime.so", "the libonnxruntime that they are passed on with; \"\": with none")
+	models := flag.String("models", "models", "folder of the models; \"\": there are none")
 	out := flag.String("out", "out", "where the files are written")
 	flag.Parse()
 	if err := run(*bin, *library, *models, *out); err != nil {

@@ -9,16 +9,22 @@ import (
 	"github.com/CycloneDX/cyclonedx-go"
 )
 
-// The bill of this very test's binary: what it is made of is known.
-func TestTheBillOfABinary(t *testing.T) {
-	dir := t.TempDir()
+// binaries is a folder with this very test's binary: what it is made of is known.
+func binaries(t *testing.T) (bin string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+	bin = t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "sbom")); err != nil {
 		t.Fatal(err)
 	}
+	return bin
+}
+
+func TestTheBillOfABinary(t *testing.T) {
+	dir := t.TempDir()
 	library, model := filepath.Join(dir, "lib.so"), filepath.Join(dir, "models", "m", "m.onnx")
 	if err := os.MkdirAll(filepath.Dir(model), 0o755); err != nil {
 		t.Fatal(err)
@@ -28,10 +34,7 @@ func TestTheBillOfABinary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(self, filepath.Join(dir, "bin", "sbom")); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(filepath.Join(dir, "bin"), library, filepath.Join(dir, "models"), dir); err != nil {
+	if err := run(binaries(t), library, filepath.Join(dir, "models"), dir); err != nil {
 		t.Fatal(err)
 	}
 	bill := read(t, filepath.Join(dir, "sbom.json"))
@@ -50,6 +53,18 @@ func TestTheBillOfABinary(t *testing.T) {
 	notices, err := os.ReadFile(filepath.Join(dir, "licences.txt"))
 	if err != nil || !strings.Contains(string(notices), "Copyright (c) 2012-2016 The go-diff Authors") {
 		t.Errorf("the texts are not told: %v", err)
+	}
+}
+
+// Images get the library and the models by other ways, with licences of their own.
+func TestTheBillOfABinaryAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := run(binaries(t), "", "", dir); err != nil {
+		t.Fatal(err)
+	}
+	bill := read(t, filepath.Join(dir, "sbom.json"))
+	if _, ok := bill["onnxruntime"]; ok || bill["std"] == "" {
+		t.Errorf("it lists %v", bill)
 	}
 }
 

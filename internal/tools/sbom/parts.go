@@ -115,20 +115,18 @@ func folderOf(path, version string) (string, error) {
 
 var libraryVersion = regexp.MustCompile(`VERS_(1\.[0-9]+\.[0-9]+)`)
 
-// readOthers are those parts that are no Go: ONNX Runtime and the models.
-func readOthers(library, models string) ([]part, error) {
-	content, err := os.ReadFile(library)
-	if err != nil {
-		return nil, fmt.Errorf("%w: run make setup", err)
+// readOthers are those parts that are no Go: ONNX Runtime and the models. Where their place is "" they go by another way.
+func readOthers(library, models string) (others []part, err error) {
+	if library != "" {
+		runtime, err := readRuntime(library)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, runtime)
 	}
-	version := libraryVersion.FindSubmatch(content)
-	if version == nil {
-		return nil, fmt.Errorf("%s tells no version", library)
+	if models == "" {
+		return others, nil
 	}
-	others := []part{{
-		kind: cyclonedx.ComponentTypeLibrary, name: "onnxruntime", version: string(version[1]), licences: []string{"MIT"},
-		purl: "pkg:github/microsoft/onnxruntime@v" + string(version[1]), sha256: sum(content), by: []string{"model-server"},
-	}}
 	files, err := filepath.Glob(filepath.Join(models, "*", "*.onnx"))
 	if err != nil {
 		return nil, err
@@ -143,6 +141,21 @@ func readOthers(library, models string) ([]part, error) {
 		})
 	}
 	return others, nil
+}
+
+func readRuntime(library string) (part, error) {
+	content, err := os.ReadFile(library)
+	if err != nil {
+		return part{}, fmt.Errorf("%w: run make setup", err)
+	}
+	version := libraryVersion.FindSubmatch(content)
+	if version == nil {
+		return part{}, fmt.Errorf("%s tells no version", library)
+	}
+	return part{
+		kind: cyclonedx.ComponentTypeLibrary, name: "onnxruntime", version: string(version[1]), licences: []string{"MIT"},
+		purl: "pkg:github/microsoft/onnxruntime@v" + string(version[1]), sha256: sum(content), by: []string{"model-server"},
+	}, nil
 }
 
 func sum(content []byte) string {
