@@ -35,7 +35,10 @@ type simulation struct {
 	Policy         []string      `default:"slo,target" help:"Policies to compare: slo, target."`
 	StartTime      time.Duration `default:"10s" help:"Mean time that a pod takes until it is ready."`
 	Capacity       float64       `help:"Requests per second that one replica can answer. Default: that of which the busiest minute needs 16." placeholder:"RPS"`
+	Stated         float64       `help:"Requests per second that a replica says that it can answer, where that is more or less than it can: with neighbours on its cores, or a costlier load than it measured itself with. Default: --capacity." placeholder:"RPS"`
 	Slots          int           `default:"1" help:"Requests that a replica works on at once."`
+	CPU            command.CPU   `name:"cpu" help:"CPU limit of a replica, if it is less than one core, such as 250m: it then works at the speed of a core and stands still in turn, as the kernel has it. Default: it works at an even pace." placeholder:"CPU"`
+	CPUPeriod      time.Duration `name:"cpu-period" default:"100ms" help:"With --cpu: the time in which the kernel counts what a replica uses; a kubelet's cpuCFSQuotaPeriod."`
 	Noise          float64       `default:"0.05" help:"Coefficient of variation of the time that a request takes."`
 	StartNoise     float64       `default:"0.1" help:"The same of the time that a pod takes to start."`
 	Arrivals       string        `default:"scattered" enum:"scattered,even" help:"How requests come within a bin: scattered, as from independent clients, or even."`
@@ -57,7 +60,10 @@ func (s *simulation) Validate() error {
 		command.Check(len(s.Trace) > 0 != (s.FromPrometheus > 0), "--trace", strings.Join(s.Trace, ","), "give a trace, or --from-prometheus with a time such as 24h"),
 		command.Check(s.StartTime >= 0 && s.StartTime <= time.Hour, "--start-time", s.StartTime, "must be from 0s to 1h"),
 		command.Check(s.Capacity >= 0 && s.Capacity < 1e6, "--capacity", s.Capacity, "must be requests per second above 0"),
+		command.Check(s.Stated >= 0 && s.Stated < 1e6, "--stated", s.Stated, "must be requests per second above 0"),
 		command.Check(s.Slots >= 1 && s.Slots <= 1000, "--slots", s.Slots, "must be from 1 to 1000"),
+		command.Check(s.CPU == 0 || s.CPU < 1 && s.Slots == 1, "--cpu", s.CPU, "must be less than one core, and goes with --slots 1"),
+		command.Check(s.CPUPeriod >= time.Millisecond && s.CPUPeriod <= time.Second, "--cpu-period", s.CPUPeriod, "must be from 1ms to 1s"),
 		command.Check(s.Noise >= 0 && s.Noise <= 2, "--noise", s.Noise, "must be from 0 to 2"),
 		command.Check(s.StartNoise >= 0 && s.StartNoise <= 2, "--start-noise", s.StartNoise, "must be from 0 to 2"),
 		command.Check(s.MinReplicas >= 0, "--min-replicas", s.MinReplicas, "must not be negative"),
@@ -117,7 +123,10 @@ type outcome struct {
 // cluster is what the flags say of it.
 func (s *simulation) cluster(t simulate.Trace) simulate.Cluster {
 	c := simulate.Default()
-	c.Capacity, c.Slots, c.ServiceNoise = s.Capacity, s.Slots, s.Noise
+	c.Capacity, c.Stated, c.Slots, c.ServiceNoise = s.Capacity, s.Stated, s.Slots, s.Noise
+	if s.CPU > 0 {
+		c.CPU, c.Period = float64(s.CPU), s.CPUPeriod
+	}
 	c.StartTime, c.StartNoise, c.Latency = s.StartTime, s.StartNoise, s.SLOLatency
 	c.MaxReplicas, c.Arrivals, c.Seed = s.ceiling().Max(), simulate.Manner(s.Arrivals), s.Seed
 	c.Judged, c.Series = int(s.Learn/time.Second), s.HTML != ""

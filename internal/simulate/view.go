@@ -1,6 +1,9 @@
 package simulate
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // View is what there is to see of the cluster: what the Kubernetes API tells at once, and counters as they stood at past seconds, since
 // whoever scrapes them does so now and then. Which of them an autoscaler sees, and how late, is for it to say.
@@ -25,7 +28,7 @@ type Pod struct {
 type Totals struct {
 	Arrivals  float64 // requests that came
 	Answered  float64
-	Busy      float64 // seconds that slots worked
+	Busy      float64 // seconds that slots worked, as if at an even pace
 	Ready     float64 // replica-seconds of ready replicas
 	Lost      float64 // requests that were shed or given up
 	Waiting   int     // requests in the queue
@@ -70,8 +73,24 @@ func (v *View) At(second int) Totals {
 	return v.totals[second%remembered]
 }
 
-func (v *View) served(start, takes float64) {
-	v.ends[int(start+takes)%remembered]++
+// around is the totals at a time between two seconds, as if they had changed evenly in it.
+func (v *View) around(at float64) Totals {
+	second := int(math.Floor(at))
+	a, share := v.At(second), at-math.Floor(at)
+	if share == 0 {
+		return a
+	}
+	b := v.At(second + 1)
+	between := func(a, b float64) float64 { return a + share*(b-a) }
+	return Totals{
+		Arrivals: between(a.Arrivals, b.Arrivals), Answered: between(a.Answered, b.Answered), Busy: between(a.Busy, b.Busy),
+		Ready: between(a.Ready, b.Ready), Lost: between(a.Lost, b.Lost),
+		Waiting: int(between(float64(a.Waiting), float64(b.Waiting)) + 0.5), InService: int(between(float64(a.InService), float64(b.InService)) + 0.5),
+	}
+}
+
+func (v *View) served(end, takes float64) {
+	v.ends[int(end)%remembered]++
 	v.totals[v.now%remembered].Busy += takes
 }
 
@@ -95,7 +114,7 @@ func (v *View) passed(r *run) {
 func (r *run) busy() int {
 	mask := len(r.slots.ring) - 1
 	n := 0
-	for n < r.slots.n && r.slots.ring[(r.slots.head+r.slots.n-1-n)&mask] > r.now {
+	for n < r.slots.n && r.slots.ring[(r.slots.head+r.slots.n-1-n)&mask].free > r.now {
 		n++
 	}
 	return n
