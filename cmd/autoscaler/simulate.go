@@ -41,6 +41,8 @@ type simulation struct {
 	CPUPeriod      time.Duration `name:"cpu-period" default:"100ms" help:"With --cpu: the time in which the kernel counts what a replica uses; a kubelet's cpuCFSQuotaPeriod."`
 	Noise          float64       `default:"0.05" help:"Coefficient of variation of the time that a request takes."`
 	StartNoise     float64       `default:"0.1" help:"The same of the time that a pod takes to start."`
+	ScrapeAfter    time.Duration `default:"3s" help:"How long after a decision Prometheus scrapes the load, which it does every 5s. In life it is as it happens: the later, the sooner a rise is seen."`
+	CPUScrapeAfter time.Duration `name:"cpu-scrape-after" default:"0s" help:"The same of CPU, every 10s."`
 	Arrivals       string        `default:"scattered" enum:"scattered,even" help:"How requests come within a bin: scattered, as from independent clients, or even."`
 	MinReplicas    int           `default:"1" help:"Fewest replicas."`
 	MaxReplicas    int           `default:"64" help:"Most replicas."`
@@ -66,6 +68,8 @@ func (s *simulation) Validate() error {
 		command.Check(s.CPUPeriod >= time.Millisecond && s.CPUPeriod <= time.Second, "--cpu-period", s.CPUPeriod, "must be from 1ms to 1s"),
 		command.Check(s.Noise >= 0 && s.Noise <= 2, "--noise", s.Noise, "must be from 0 to 2"),
 		command.Check(s.StartNoise >= 0 && s.StartNoise <= 2, "--start-noise", s.StartNoise, "must be from 0 to 2"),
+		command.Check(s.ScrapeAfter >= 0 && s.ScrapeAfter < 5*time.Second, "--scrape-after", s.ScrapeAfter, "must be from 0s to below 5s"),
+		command.Check(s.CPUScrapeAfter >= 0 && s.CPUScrapeAfter < 10*time.Second, "--cpu-scrape-after", s.CPUScrapeAfter, "must be from 0s to below 10s"),
 		command.Check(s.MinReplicas >= 0, "--min-replicas", s.MinReplicas, "must not be negative"),
 		command.Check(s.MaxReplicas >= max(1, s.MinReplicas) && s.MaxReplicas <= 10000, "--max-replicas", s.MaxReplicas, "must be at least --min-replicas and 1, and at most 10000"),
 		command.Check(s.SLOLatency > 0, "--slo-latency", s.SLOLatency, "must be above 0"),
@@ -146,7 +150,9 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 		if err := ctx.Err(); err != nil {
 			return outcome{}, err
 		}
-		r, err := simulate.Run(c, t, simulate.NewLive(p))
+		live := simulate.NewLive(p)
+		live.Scrapes = simulate.Scrapes{Load: s.ScrapeAfter.Seconds(), CPU: s.CPUScrapeAfter.Seconds()}
+		r, err := simulate.Run(c, t, live)
 		return outcome{Result: r, policy: name, flags: flags, capacity: c.Capacity, cost: s.Price * r.ReplicaSeconds / 3600, oracle: oracle}, err
 	}
 	for _, name := range s.Policy {
