@@ -43,6 +43,7 @@ type simulation struct {
 	StartNoise     float64       `default:"0.1" help:"The same of the time that a pod takes to start."`
 	ScrapeAfter    time.Duration `default:"3s" help:"How long after a decision Prometheus scrapes the load, which it does every 5s. In life it is as it happens: the later, the sooner a rise is seen."`
 	CPUScrapeAfter time.Duration `name:"cpu-scrape-after" default:"0s" help:"The same of CPU, every 10s."`
+	ScrapeEach     bool          `help:"Each replica is scraped at a time of its own, and policy target sees what Prometheus' rate() makes of that, as in life. Default: all are scraped with the load, and their rates are exact."`
 	Arrivals       string        `default:"scattered" enum:"scattered,even" help:"How requests come within a bin: scattered, as from independent clients, or even."`
 	MinReplicas    int           `default:"1" help:"Fewest replicas."`
 	MaxReplicas    int           `default:"64" help:"Most replicas."`
@@ -151,7 +152,7 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 			return outcome{}, err
 		}
 		live := simulate.NewLive(p)
-		live.Scrapes = simulate.Scrapes{Load: s.ScrapeAfter.Seconds(), CPU: s.CPUScrapeAfter.Seconds()}
+		live.Scrapes = simulate.Scrapes{Load: s.ScrapeAfter.Seconds(), CPU: s.CPUScrapeAfter.Seconds(), Each: s.ScrapeEach}
 		r, err := simulate.Run(c, t, live)
 		return outcome{Result: r, policy: name, flags: flags, capacity: c.Capacity, cost: s.Price * r.ReplicaSeconds / 3600, oracle: oracle}, err
 	}

@@ -31,7 +31,12 @@ const Interval = 5 * time.Second
 
 // Scrapes is how many seconds after a decision Prometheus scrapes: the load every 5 s, and CPU every 10 s. When autoscaler and Prometheus
 // tick is nobody's choice.
-type Scrapes struct{ Load, CPU float64 }
+type Scrapes struct {
+	Load, CPU float64
+	// Each says that each replica is scraped at a time of its own, from its start on, and that its rates are what Prometheus' rate() makes of
+	// that. Else all replicas are scraped with the load.
+	Each bool
+}
 
 // usualScrapes are somewhere in the middle.
 var usualScrapes = Scrapes{Load: 3, CPU: 0}
@@ -154,6 +159,10 @@ func (l *Live) signals(v *View) (scaling.Offered, []scaling.Signal) {
 	requests.Samples, requests.Err = l.samples(v, newest, requestWindow, func(t Totals) float64 { return t.Answered })
 	cpu := scaling.Signal{Name: "cpu", CPU: true, Target: targetShare, Window: cpuWindow * time.Second}
 	cpu.Samples, cpu.Err = l.samples(v, l.cpuScraped(v.Second()), cpuWindow, func(t Totals) float64 { return t.Busy / float64(v.c.Slots) })
+	if l.Scrapes.Each {
+		requests.Samples, requests.Err = l.rated(v, requestWindow, l.scrapesOfPod, func(t Totals) float64 { return t.answeredEach })
+		cpu.Samples, cpu.Err = l.rated(v, cpuWindow, l.scrapesOfNode, func(t Totals) float64 { return t.busyEach / float64(v.c.Slots) })
+	}
 	window := min(requestWindow, newest)
 	if window < scrapeEvery {
 		return scaling.Offered{Err: scaling.ErrNoData}, []scaling.Signal{requests, cpu}

@@ -3,7 +3,9 @@ package simulate_test
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/simulate"
 )
 
@@ -45,5 +47,28 @@ func TestAPolicyBelievesWhatReplicasState(t *testing.T) {
 	c.Stated = 20
 	if r := simulated(t, c, trace, simulate.NewLive(slo())); r.ReplicaSeconds != honest.ReplicaSeconds || r.Late != honest.Late {
 		t.Errorf("who states the truth is another: %v replica-seconds, %v", r.ReplicaSeconds, honest.ReplicaSeconds)
+	}
+}
+
+// Scraped by themselves, new replicas are known after two scrapes of theirs, and rates tell of a step sooner than means over their window.
+func TestReplicasThatAreScrapedByThemselvesAreKnownSooner(t *testing.T) {
+	c := cluster(20, 1)
+	c.StartTime, c.Series = time.Second, true
+	trace := constant(900, 8)
+	for i := 600; i < len(trace.Rates); i++ {
+		trace.Rates[i] = 70
+	}
+	target := scaling.Target{Min: 1, Max: 16, Tolerance: 0.1, DownWindow: time.Minute}
+	reaches := func(each bool) int {
+		live := simulate.NewLive(target)
+		live.Scrapes.Load, live.Scrapes.Each = 1, each
+		r := simulated(t, c, trace, live)
+		if last := r.Series.Desired[899]; last < 5 || last > 6 {
+			t.Errorf("each by itself %v: %d replicas for 70 rps at 14 each", each, last)
+		}
+		return slices.IndexFunc(r.Series.Desired, func(n int16) bool { return n >= 5 }) - 600
+	}
+	if each, all := reaches(true), reaches(false); each <= 0 || each+10 > all {
+		t.Errorf("five are wanted %d s after the step where each is scraped by itself, and %d s where all are at once", each, all)
 	}
 }

@@ -33,6 +33,9 @@ type Totals struct {
 	Lost      float64 // requests that were shed or given up
 	Waiting   int     // requests in the queue
 	InService int     // requests that replicas work on
+
+	// Of one replica that was ready all the time: replicas are alike and the dispatcher is fair, so it had its share of each second.
+	answeredEach, busyEach float64
 }
 
 // remembered is how many seconds of totals can be asked for.
@@ -85,6 +88,7 @@ func (v *View) around(at float64) Totals {
 	return Totals{
 		Arrivals: between(a.Arrivals, b.Arrivals), Answered: between(a.Answered, b.Answered), Busy: between(a.Busy, b.Busy),
 		Ready: between(a.Ready, b.Ready), Lost: between(a.Lost, b.Lost),
+		answeredEach: between(a.answeredEach, b.answeredEach), busyEach: between(a.busyEach, b.busyEach),
 		Waiting: int(between(float64(a.Waiting), float64(b.Waiting)) + 0.5), InService: int(between(float64(a.InService), float64(b.InService)) + 0.5),
 	}
 }
@@ -98,8 +102,13 @@ func (v *View) served(end, takes float64) {
 func (v *View) passed(r *run) {
 	sum := &v.totals[v.now%remembered]
 	next := *sum
-	next.Answered += float64(v.ends[v.now%remembered])
+	answered := float64(v.ends[v.now%remembered])
+	next.Answered += answered
 	v.ends[v.now%remembered] = 0
+	if ready := float64(r.ready()); ready > 0 {
+		next.answeredEach += answered / ready
+		next.busyEach += (sum.Busy - v.At(v.now-1).Busy) / ready
+	}
 	next.Arrivals = r.tally.past + r.tally.offered
 	next.Lost = float64(r.tally.shed + r.tally.timedOut)
 	next.Waiting = r.n
