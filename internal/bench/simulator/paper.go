@@ -29,7 +29,7 @@ func (m reality) simulated(seed uint64) (paper, error) {
 		trace.Rates = append(trace.Rates, rate)
 	}
 	live := simulate.NewLive(m.policy())
-	live.Scrapes = simulate.Scrapes{Load: m.Scrape, CPU: m.CPUSeen}
+	live.Scrapes = simulate.Scrapes{Load: m.Scrape, CPU: m.CPUSeen, Each: true}
 	result, err := simulate.Run(m.cluster(seed), trace, live)
 	if err != nil {
 		return paper{}, err
