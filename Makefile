@@ -110,6 +110,10 @@ bench-autoscaler: ## policy slo beside the Kubernetes HPA and Knative's autoscal
 	go -C internal/bench/autoscaler test -count=1 -timeout 0 -v -run TestFigures . -traces $(abspath $(TRACES)) \
 		-results $(CURDIR)/internal/bench/autoscaler/RESULTS.md $(if $(QUICK),-quick)
 
+.PHONY: bench-simulator
+bench-simulator: setup build ## the simulator beside the system that runs, by each policy (15 minutes): AGAIN=1 simulates what was measured last
+	go -C internal/bench run ./simulator --root $(CURDIR) --out $(CURDIR)/internal/bench/simulator/RESULTS.md $(if $(AGAIN),--again)
+
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck
 	@unformatted=$$($(GOFUMPT) -l cmd internal); if [ -n "$$unformatted" ]; then echo "not gofumpt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi

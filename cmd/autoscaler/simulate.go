@@ -35,9 +35,15 @@ type simulation struct {
 	Policy         []string      `default:"slo,target" help:"Policies to compare: slo, target."`
 	StartTime      time.Duration `default:"10s" help:"Mean time that a pod takes until it is ready."`
 	Capacity       float64       `help:"Requests per second that one replica can answer. Default: that of which the busiest minute needs 16." placeholder:"RPS"`
+	Stated         float64       `help:"Requests per second that a replica says that it can answer, where that is more or less than it can: with neighbours on its cores, or a costlier load than it measured itself with. Default: --capacity." placeholder:"RPS"`
 	Slots          int           `default:"1" help:"Requests that a replica works on at once."`
+	CPU            command.CPU   `name:"cpu" help:"CPU limit of a replica, if it is less than one core, such as 250m: it then works at the speed of a core and stands still in turn, as the kernel has it. Default: it works at an even pace." placeholder:"CPU"`
+	CPUPeriod      time.Duration `name:"cpu-period" default:"100ms" help:"With --cpu: the time in which the kernel counts what a replica uses; a kubelet's cpuCFSQuotaPeriod."`
 	Noise          float64       `default:"0.05" help:"Coefficient of variation of the time that a request takes."`
 	StartNoise     float64       `default:"0.1" help:"The same of the time that a pod takes to start."`
+	ScrapeAfter    time.Duration `default:"3s" help:"How long after a decision Prometheus scrapes the load, which it does every 5s. In life it is as it happens: the later, the sooner a rise is seen."`
+	CPUScrapeAfter time.Duration `name:"cpu-scrape-after" default:"0s" help:"The same of CPU, every 10s."`
+	ScrapeEach     bool          `help:"Each replica is scraped at a time of its own, and policy target sees what Prometheus' rate() makes of that, as in life. Default: all are scraped with the load, and their rates are exact."`
 	Arrivals       string        `default:"scattered" enum:"scattered,even" help:"How requests come within a bin: scattered, as from independent clients, or even."`
 	MinReplicas    int           `default:"1" help:"Fewest replicas."`
 	MaxReplicas    int           `default:"64" help:"Most replicas."`
@@ -57,9 +63,14 @@ func (s *simulation) Validate() error {
 		command.Check(len(s.Trace) > 0 != (s.FromPrometheus > 0), "--trace", strings.Join(s.Trace, ","), "give a trace, or --from-prometheus with a time such as 24h"),
 		command.Check(s.StartTime >= 0 && s.StartTime <= time.Hour, "--start-time", s.StartTime, "must be from 0s to 1h"),
 		command.Check(s.Capacity >= 0 && s.Capacity < 1e6, "--capacity", s.Capacity, "must be requests per second above 0"),
+		command.Check(s.Stated >= 0 && s.Stated < 1e6, "--stated", s.Stated, "must be requests per second above 0"),
 		command.Check(s.Slots >= 1 && s.Slots <= 1000, "--slots", s.Slots, "must be from 1 to 1000"),
+		command.Check(s.CPU == 0 || s.CPU < 1 && s.Slots == 1, "--cpu", s.CPU, "must be less than one core, and goes with --slots 1"),
+		command.Check(s.CPUPeriod >= time.Millisecond && s.CPUPeriod <= time.Second, "--cpu-period", s.CPUPeriod, "must be from 1ms to 1s"),
 		command.Check(s.Noise >= 0 && s.Noise <= 2, "--noise", s.Noise, "must be from 0 to 2"),
 		command.Check(s.StartNoise >= 0 && s.StartNoise <= 2, "--start-noise", s.StartNoise, "must be from 0 to 2"),
+		command.Check(s.ScrapeAfter >= 0 && s.ScrapeAfter < 5*time.Second, "--scrape-after", s.ScrapeAfter, "must be from 0s to below 5s"),
+		command.Check(s.CPUScrapeAfter >= 0 && s.CPUScrapeAfter < 10*time.Second, "--cpu-scrape-after", s.CPUScrapeAfter, "must be from 0s to below 10s"),
 		command.Check(s.MinReplicas >= 0, "--min-replicas", s.MinReplicas, "must not be negative"),
 		command.Check(s.MaxReplicas >= max(1, s.MinReplicas) && s.MaxReplicas <= 10000, "--max-replicas", s.MaxReplicas, "must be at least --min-replicas and 1, and at most 10000"),
 		command.Check(s.SLOLatency > 0, "--slo-latency", s.SLOLatency, "must be above 0"),
@@ -117,7 +128,10 @@ type outcome struct {
 // cluster is what the flags say of it.
 func (s *simulation) cluster(t simulate.Trace) simulate.Cluster {
 	c := simulate.Default()
-	c.Capacity, c.Slots, c.ServiceNoise = s.Capacity, s.Slots, s.Noise
+	c.Capacity, c.Stated, c.Slots, c.ServiceNoise = s.Capacity, s.Stated, s.Slots, s.Noise
+	if s.CPU > 0 {
+		c.CPU, c.Period = float64(s.CPU), s.CPUPeriod
+	}
 	c.StartTime, c.StartNoise, c.Latency = s.StartTime, s.StartNoise, s.SLOLatency
 	c.MaxReplicas, c.Arrivals, c.Seed = s.ceiling().Max(), simulate.Manner(s.Arrivals), s.Seed
 	c.Judged, c.Series = int(s.Learn/time.Second), s.HTML != ""
@@ -137,7 +151,9 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 		if err := ctx.Err(); err != nil {
 			return outcome{}, err
 		}
-		r, err := simulate.Run(c, t, simulate.NewLive(p))
+		live := simulate.NewLive(p)
+		live.Scrapes = simulate.Scrapes{Load: s.ScrapeAfter.Seconds(), CPU: s.CPUScrapeAfter.Seconds(), Each: s.ScrapeEach}
+		r, err := simulate.Run(c, t, live)
 		return outcome{Result: r, policy: name, flags: flags, capacity: c.Capacity, cost: s.Price * r.ReplicaSeconds / 3600, oracle: oracle}, err
 	}
 	for _, name := range s.Policy {

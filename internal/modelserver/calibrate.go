@@ -16,8 +16,10 @@ const (
 	calibrationPictures = 7
 	// A second in which the process used less than this share of its quota says little about its capacity.
 	busyShare = 0.5
-	// The weight of a busy second against all before it, of which the calibration is as good as two: at first it is an average.
-	busyWeight       = 0.05
+	// A second in which all slots had work for this share of it shows what the server can do; what is left goes to and fro with answers.
+	fullShare = 0.95
+	// What counts is the last of the busy seconds, about so many of them, of which the calibration is as good as two.
+	busyMemory       = 20
 	calibrationCount = 2
 )
 
@@ -64,27 +66,56 @@ func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) err
 	return err
 }
 
-// correctCapacity blends each busy second's cost per picture into the running one until ctx ends.
+// correctCapacity corrects what a picture costs by each busy second until ctx ends: the CPU time of late by the pictures of late.
 func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last, lastCPU, lastImages := time.Now(), s.o.CPUTime(), s.images.Load()
+	last := s.spending()
+	spent := calibrationCount * s.o.CPUs
+	pictures := spent / cost
 	for seen := calibrationCount; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now, cpu, images := time.Now(), s.o.CPUTime(), s.images.Load()
-		used, done := (cpu - lastCPU).Seconds(), images-lastImages
-		busy := used >= busyShare*s.o.CPUs*now.Sub(last).Seconds()
-		if busy && done > 0 {
-			seen++
-			cost += max(busyWeight, 1/float64(seen)) * (used/float64(done) - cost)
-			s.setCapacity(s.o.CPUs / cost)
+		now := s.spending()
+		if used := now.since(last, s.o.CPUs); used > 0 {
+			kept := 1.0 // at first it is an average
+			if seen++; seen > busyMemory {
+				kept = 1 - 1.0/busyMemory
+			}
+			spent, pictures = kept*spent+used, kept*pictures+float64(now.pictures-last.pictures)
+			s.setCapacity(s.o.CPUs * pictures / spent)
 		}
-		last, lastCPU, lastImages = now, cpu, images
+		last = now
 	}
+}
+
+// spending is what was spent on pictures until a time.
+type spending struct {
+	at       time.Time
+	cpu      time.Duration
+	occupied time.Duration
+	pictures int64
+}
+
+func (s *Service) spending() spending {
+	now := time.Now()
+	return spending{at: now, cpu: s.o.CPUTime(), occupied: s.gate.occupied.until(now), pictures: s.images.Load()}
+}
+
+// since is the CPU seconds that were spent since an earlier time; 0: too few to say anything. Where all slots had work all the time, it is
+// all that the quota allows: a server that waits for cores which others use does not get what its quota allows, and can do as much less.
+func (s spending) since(before spending, cpus float64) float64 {
+	elapsed, used := s.at.Sub(before.at).Seconds(), (s.cpu - before.cpu).Seconds()
+	if occupied := (s.occupied - before.occupied).Seconds(); occupied >= fullShare*elapsed {
+		return max(used, cpus*occupied)
+	}
+	if used < busyShare*cpus*elapsed {
+		return 0
+	}
+	return used
 }
 
 // samplePicture is a JPEG of the size that photographs on the web have, with enough detail that decoding it costs what theirs does.

@@ -22,6 +22,7 @@ type station struct {
 type gate struct {
 	admitted atomic.Int64
 	limit    int64
+	occupied occupancy
 	stations chan *station
 	slots    chan struct{}
 	metrics  *metrics
@@ -30,6 +31,7 @@ type gate struct {
 func newGate(o Options, m *metrics) *gate {
 	g := &gate{
 		limit:    int64(o.Slots * (1 + o.Queue)),
+		occupied: occupancy{slots: o.Slots},
 		stations: make(chan *station, len(o.Stations)),
 		slots:    make(chan struct{}, o.Slots),
 		metrics:  m,
@@ -50,7 +52,8 @@ func (g *gate) admit() (leave func(), err error) {
 		return nil, p
 	}
 	g.metrics.queue.Inc()
-	return func() { g.metrics.queue.Dec(); g.admitted.Add(-1) }, nil
+	g.occupied.came()
+	return func() { g.metrics.queue.Dec(); g.occupied.went(); g.admitted.Add(-1) }, nil
 }
 
 // station waits for a station.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +59,14 @@ func shareOutV2(parent, name string) (string, error) {
 		return "", errors.Join(err, os.Remove(home))
 	}
 	_ = writeFile(filepath.Join(home, "cgroup.subtree_control"), "+memory") // best effort, as Command says
+	weigh(home, "cpu.weight", 100)
 	return home, nil
+}
+
+// weigh gives all children together the weight of as many programs as the machine has cores, as a kubelet does with all pods: where others
+// are busy too, children would otherwise share what one program gets. usual is the weight of one.
+func weigh(home, file string, usual int) {
+	_ = writeFile(filepath.Join(home, file), strconv.Itoa(usual*runtime.NumCPU())) // best effort: quotas are kept all the same
 }
 
 func limitsV2(c Command) map[string]string {
@@ -81,6 +89,7 @@ func newCgroupV1(o Options) (limiter, error) {
 			sweep(parent, o.Name)
 			var home string
 			if home, err = makeHome(parent, o.Name); err == nil {
+				weigh(home, "cpu.shares", 1024)
 				groups.homes = append(groups.homes, home)
 				continue
 			}

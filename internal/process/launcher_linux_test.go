@@ -306,3 +306,22 @@ func alive(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(text), ") Z ")
 }
+
+// Where others are busy too, children would otherwise share what one program gets.
+func TestChildrenWeighAsMuchAsTheMachineHasCores(t *testing.T) {
+	groups, ok := launcher(t).limiter.(*cgroups)
+	if !ok {
+		t.Skip("no cgroup may be made here")
+	}
+	for file, usual := range map[string]int{"cpu.shares": 1024, "cpu.weight": 100} {
+		text, err := os.ReadFile(filepath.Join(groups.homes[0], file))
+		if err != nil {
+			continue // of the other version
+		}
+		if got, want := strings.TrimSpace(string(text)), strconv.Itoa(usual*runtime.NumCPU()); got != want {
+			t.Errorf("%s is %s, want %s", file, got, want)
+		}
+		return
+	}
+	t.Error("the children's group has no weight")
+}

@@ -11,11 +11,14 @@ import (
 // Live is one of our policies in its loop, as the service autoscaler runs it: it is asked at each interval, and sees what Prometheus
 // would tell by then.
 type Live struct {
+	// Scrapes may be set before the first decision.
+	Scrapes Scrapes
+
 	policy scaling.Policy
 	past   []scaling.Decision
 	last   scaling.Decision
 
-	scraped int       // second of the newest scrape that was taken over
+	scraped float64   // when the newest scrape was that was taken over
 	rates   []float64 // of arrivals, from scrape to scrape
 	minutes []float64
 	minute  float64 // requests of the minute that is not over
@@ -26,9 +29,20 @@ type Live struct {
 // Interval is the time between two decisions.
 const Interval = 5 * time.Second
 
+// Scrapes is how many seconds after a decision Prometheus scrapes: the load every 5 s, and CPU every 10 s. When autoscaler and Prometheus
+// tick is nobody's choice.
+type Scrapes struct {
+	Load, CPU float64
+	// Each says that each replica is scraped at a time of its own, from its start on, and that its rates are what Prometheus' rate() makes of
+	// that. Else all replicas are scraped with the load.
+	Each bool
+}
+
+// usualScrapes are somewhere in the middle.
+var usualScrapes = Scrapes{Load: 3, CPU: 0}
+
 const (
 	scrapeEvery   = 5 // seconds
-	scrapeAt      = 3 // seconds into each of those: when autoscaler and Prometheus tick is nobody's choice
 	requestWindow = 30
 	cpuEvery      = 10
 	cpuWindow     = 60
@@ -39,7 +53,7 @@ const (
 // NewLive puts a policy into its loop.
 func NewLive(policy scaling.Policy) *Live {
 	_, perPod := policy.(scaling.Target)
-	return &Live{policy: policy, scraped: scrapeAt, perPod: perPod}
+	return &Live{Scrapes: usualScrapes, policy: policy, perPod: perPod}
 }
 
 // String names the policy.
@@ -53,6 +67,9 @@ func (l *Live) Decision() scaling.Decision { return l.last }
 
 // Replicas asks the policy.
 func (l *Live) Replicas(v *View) int {
+	if l.past == nil {
+		l.scraped = l.Scrapes.Load
+	}
 	l.scrape(v)
 	o := scaling.Observation{Replicas: v.Desired(), Pods: l.list(v), Demand: l.demand(v)}
 	if l.perPod {
@@ -81,12 +98,12 @@ func (l *Live) remember(d scaling.Decision) {
 
 // scrape takes over what Prometheus has scraped since.
 func (l *Live) scrape(v *View) {
-	for l.scraped+scrapeEvery <= v.Second() {
-		came := v.At(l.scraped+scrapeEvery).Arrivals - v.At(l.scraped).Arrivals
+	for l.scraped+scrapeEvery <= float64(v.Second()) {
+		came := v.around(l.scraped+scrapeEvery).Arrivals - v.around(l.scraped).Arrivals
 		l.scraped += scrapeEvery
 		l.rates = latest(append(l.rates, came/scrapeEvery), ratesKept)
 		l.minute += came
-		if l.scraped%60 < scrapeEvery {
+		if math.Mod(l.scraped, 60) < scrapeEvery {
 			l.minutes = latest(append(l.minutes, l.minute/60), minutesKept)
 			l.minute = 0
 		}
@@ -103,15 +120,15 @@ func latest(values []float64, kept int) []float64 {
 
 func (l *Live) demand(v *View) scaling.Demand {
 	d := scaling.Demand{
-		Rates: l.rates[max(0, len(l.rates)-ratesKept):], Step: scrapeEvery * time.Second, At: instant(float64(l.scraped)),
-		Capacity: v.c.Capacity, Slots: v.c.Slots, Waiting: float64(v.At(min(l.scraped, v.Second())).Waiting),
-		Season: scaling.Season{Minutes: l.minutes[max(0, len(l.minutes)-minutesKept):], At: instant(float64(l.scraped / 60 * 60))},
+		Rates: l.rates[max(0, len(l.rates)-ratesKept):], Step: scrapeEvery * time.Second, At: instant(l.scraped),
+		Capacity: v.c.stated(), Slots: v.c.Slots, Waiting: float64(v.around(min(l.scraped, float64(v.Second()))).Waiting),
+		Season: scaling.Season{Minutes: l.minutes[max(0, len(l.minutes)-minutesKept):], At: instant(60 * math.Floor(l.scraped/60))},
 	}
 	if len(l.rates) == 0 {
 		d.Err = scaling.ErrNoData
 		return d
 	}
-	d.Answering = (v.At(l.scraped).Answered - v.At(l.scraped-scrapeEvery).Answered) / scrapeEvery
+	d.Answering = (v.around(l.scraped).Answered - v.around(l.scraped-scrapeEvery).Answered) / scrapeEvery
 	return d
 }
 
@@ -137,31 +154,41 @@ const targetShare = 0.7
 // signals are what policy target looks at. Replicas are alike and the dispatcher is fair, so a replica had the share of the work that it
 // was ready for.
 func (l *Live) signals(v *View) (scaling.Offered, []scaling.Signal) {
-	newest := min(l.scraped, v.Second())
-	requests := scaling.Signal{Name: "requests", Target: targetShare * v.c.Capacity, Window: requestWindow * time.Second}
+	newest := min(l.scraped, float64(v.Second()))
+	requests := scaling.Signal{Name: "requests", Target: targetShare * v.c.stated(), Window: requestWindow * time.Second}
 	requests.Samples, requests.Err = l.samples(v, newest, requestWindow, func(t Totals) float64 { return t.Answered })
 	cpu := scaling.Signal{Name: "cpu", CPU: true, Target: targetShare, Window: cpuWindow * time.Second}
-	cpu.Samples, cpu.Err = l.samples(v, newest/cpuEvery*cpuEvery, cpuWindow, func(t Totals) float64 { return t.Busy / float64(v.c.Slots) })
+	cpu.Samples, cpu.Err = l.samples(v, l.cpuScraped(v.Second()), cpuWindow, func(t Totals) float64 { return t.Busy / float64(v.c.Slots) })
+	if l.Scrapes.Each {
+		requests.Samples, requests.Err = l.rated(v, requestWindow, l.scrapesOfPod, func(t Totals) float64 { return t.answeredEach })
+		cpu.Samples, cpu.Err = l.rated(v, cpuWindow, l.scrapesOfNode, func(t Totals) float64 { return t.busyEach / float64(v.c.Slots) })
+	}
 	window := min(requestWindow, newest)
 	if window < scrapeEvery {
 		return scaling.Offered{Err: scaling.ErrNoData}, []scaling.Signal{requests, cpu}
 	}
-	offered := (v.At(newest).Arrivals - v.At(newest-window).Arrivals) / float64(window)
+	offered := (v.around(newest).Arrivals - v.around(newest-window).Arrivals) / window
 	return scaling.Offered{Rate: offered}, []scaling.Signal{requests, cpu}
 }
 
+// cpuScraped is when CPU was scraped last before a second.
+func (l *Live) cpuScraped(second int) float64 {
+	since := math.Nextafter(float64(second), 0) - l.Scrapes.CPU
+	return max(0, l.Scrapes.CPU+cpuEvery*math.Floor(since/cpuEvery))
+}
+
 // samples are a counter's rates by pod over a window that ended at a second, of pods that were scraped twice in it.
-func (l *Live) samples(v *View, end, window int, of func(Totals) float64) (map[string]scaling.Sample, error) {
+func (l *Live) samples(v *View, end, window float64, of func(Totals) float64) (map[string]scaling.Sample, error) {
 	from := max(0, end-window)
 	if end-from < scrapeEvery {
 		return nil, scaling.ErrNoData
 	}
-	ready := v.At(end).Ready - v.At(from).Ready
-	did := of(v.At(end)) - of(v.At(from))
+	ready := v.around(end).Ready - v.around(from).Ready
+	did := of(v.around(end)) - of(v.around(from))
 	samples := make(map[string]scaling.Sample, len(v.pods))
 	for i, p := range v.Pods() {
-		if was := float64(end) - max(p.Since, float64(from)); p.Ready && was >= 2*scrapeEvery && ready > 0 {
-			samples[l.pods[i].Name] = scaling.Sample{Value: did / ready * was / float64(end-from), At: instant(float64(end))}
+		if was := end - max(p.Since, from); p.Ready && was >= 2*scrapeEvery && ready > 0 {
+			samples[l.pods[i].Name] = scaling.Sample{Value: did / ready * was / (end - from), At: instant(end)}
 		}
 	}
 	return samples, nil

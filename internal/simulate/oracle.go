@@ -6,7 +6,7 @@ import (
 )
 
 // Oracle is what a clairvoyant would use: it knows when each request comes and how long it takes, and lets no request be late that any
-// number of replicas could answer in time.
+// number of replicas could answer in time. Its replicas work at an even pace, whatever their quota.
 type Oracle struct {
 	// Instant has the replicas that each second needs, at once and for no longer.
 	Instant float64
@@ -95,14 +95,14 @@ func (f *foresight) holds(instants []float64, replicas int, source rand.PCG) boo
 	r := f.run
 	f.tries.copyFrom(&f.saved)
 	for f.tries.n < replicas*r.c.Slots {
-		f.tries.put(r.now)
+		f.tries.put(slot{free: r.now})
 	}
 	*r.service.source = source
 	late := false
 	for _, at := range instants {
 		takes := r.service.draw()
-		start := max(at, f.tries.take())
-		f.tries.put(start + takes)
+		start := max(at, f.tries.take().free)
+		f.tries.put(slot{free: start + takes})
 		if start > at && start+takes-at > r.limit {
 			late = true
 			if replicas < r.c.MaxReplicas {

@@ -1,12 +1,15 @@
 package simulate
 
+import "math/rand/v2"
+
 // run is one simulation under way. Times are seconds from the trace's start.
 type run struct {
 	c        Cluster
 	arrivals *arrivals
 	service  *spread
 	starting *spread
-	limit    float64 // the SLO, in seconds
+	phases   *rand.Rand // of quotas
+	limit    float64    // the SLO, in seconds
 
 	slots   line      // of ready replicas: when each is free
 	waiting []float64 // ring: when each request that waits came
@@ -24,10 +27,11 @@ func newRun(c Cluster, t Trace) *run {
 		c: c, arrivals: newArrivals(t, c.Arrivals, c.Seed), limit: c.Latency.Seconds(), desired: c.Replicas,
 		service:  newSpread(float64(c.Slots)/c.Capacity, c.ServiceNoise, c.Seed),
 		starting: newSpread(c.StartTime.Seconds(), c.StartNoise, c.Seed+1),
+		phases:   rand.New(rand.NewPCG(c.Seed, 4)),
 		waiting:  make([]float64, powerOfTwo(c.Queue+1)),
 	}
-	for range c.Replicas * c.Slots {
-		r.slots.put(0)
+	for range c.Replicas {
+		r.join(0)
 	}
 	r.view = newView(r)
 	r.tally.keep = c.Series
@@ -40,6 +44,14 @@ func powerOfTwo(least int) int {
 		n *= 2
 	}
 	return n
+}
+
+// join gives a replica that is ready its work.
+func (r *run) join(at float64) {
+	q := newQuota(r.c, r.phases)
+	for range r.c.Slots {
+		r.slots.put(slot{free: at, quota: q})
+	}
 }
 
 // ready is how many replicas take requests.
@@ -61,7 +73,7 @@ func (r *run) scale(desired int) {
 	for r.ready() > desired {
 		last := r.now
 		for range r.c.Slots {
-			last = max(last, r.slots.take())
+			last = max(last, r.slots.take().free)
 		}
 		r.tally.replicaSeconds += last - r.now
 		r.view.stopped()
@@ -92,9 +104,7 @@ func (r *run) pass(instants []float64) {
 		r.accept(instants[:n], at)
 		instants = instants[n:]
 		r.coming = r.coming[:copy(r.coming, r.coming[1:])]
-		for range r.c.Slots {
-			r.slots.put(at)
-		}
+		r.join(at)
 		r.view.becameReady(at)
 	}
 	r.accept(instants, end)
@@ -153,10 +163,11 @@ func (r *run) leave() {
 
 func (r *run) serve(came, start float64) {
 	takes := r.service.draw()
-	r.slots.take()
-	r.slots.put(start + takes)
-	r.view.served(start, takes)
-	if start+takes-came > r.limit {
+	place := r.slots.take()
+	place.free = place.quota.end(start, takes)
+	r.slots.put(place)
+	r.view.served(place.free, takes)
+	if place.free-came > r.limit {
 		r.tally.late++
 		r.tally.bad(came)
 	}

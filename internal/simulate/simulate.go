@@ -26,6 +26,16 @@ type Cluster struct {
 	Seed         uint64
 	Judged       int  // second from which on the result counts: what comes before is learned from
 	Series       bool // whether the result has what a plot needs
+
+	// What follows is left out of a cluster's JSON unless it is given: measurements are kept by that.
+
+	// Stated is the capacity that a replica states, where that is not what it can do: it counts the CPU time of a request, not what it waits
+	// for on a core that others use too. 0: it states what it can do.
+	Stated float64 `json:",omitempty"`
+	// CPU is the part of a core that a replica of one slot may use, and Period what the kernel counts that in: it works at the speed of a
+	// core until its part is used up, and then waits for the next period. 0: it works at an even pace.
+	CPU    float64       `json:",omitempty"`
+	Period time.Duration `json:",omitempty"`
 }
 
 // Default is the cluster of the contract, with the dispatcher's queue. Capacity and Replicas depend on the trace.
@@ -57,16 +67,25 @@ const (
 	Even      Manner = "even"      // equally far apart
 )
 
+func (c Cluster) stated() float64 {
+	if c.Stated > 0 {
+		return c.Stated
+	}
+	return c.Capacity
+}
+
 func (c Cluster) validate() error {
 	for _, rule := range []struct {
 		ok   bool
 		text string
 	}{
 		{c.Capacity > 0, "the capacity of a replica must be above 0: the trace is empty, or none was given"},
+		{c.Stated >= 0, "what a replica states must not be negative"},
 		{c.Slots > 0, "a replica needs at least one slot"},
 		{c.MaxReplicas > 0 && c.Replicas >= 0 && c.Replicas <= c.MaxReplicas, "replicas must be from 0 to the most allowed"},
 		{c.Latency > 0 && c.QueueTimeout > 0 && c.Timeout > 0 && c.Queue >= 0, "times and the queue must not be negative"},
 		{c.StartTime >= 0 && c.StartNoise >= 0 && c.ServiceNoise >= 0, "a start time and noise must not be negative"},
+		{c.CPU == 0 && c.Period == 0 || c.CPU > 0 && c.CPU < 1 && c.Period > 0 && c.Slots == 1, "a quota is a part of one core for a replica of one slot, and has a period"},
 		{c.Arrivals == Scattered || c.Arrivals == Even, "requests arrive scattered or even"},
 	} {
 		if !rule.ok {

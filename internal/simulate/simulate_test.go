@@ -228,6 +228,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 		"capacity": func(c *simulate.Cluster) { c.Capacity = 0 }, "slot": func(c *simulate.Cluster) { c.Slots = 0 },
 		"replicas": func(c *simulate.Cluster) { c.Replicas = 100 }, "times": func(c *simulate.Cluster) { c.Latency = 0 },
 		"noise": func(c *simulate.Cluster) { c.ServiceNoise = -1 }, "arrive": func(c *simulate.Cluster) { c.Arrivals = "by bus" },
+		"quota": func(c *simulate.Cluster) { c.CPU = 0.25 },
 	} {
 		c := cluster(10, 1)
 		break_(&c)

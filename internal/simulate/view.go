@@ -1,6 +1,9 @@
 package simulate
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // View is what there is to see of the cluster: what the Kubernetes API tells at once, and counters as they stood at past seconds, since
 // whoever scrapes them does so now and then. Which of them an autoscaler sees, and how late, is for it to say.
@@ -25,11 +28,14 @@ type Pod struct {
 type Totals struct {
 	Arrivals  float64 // requests that came
 	Answered  float64
-	Busy      float64 // seconds that slots worked
+	Busy      float64 // seconds that slots worked, as if at an even pace
 	Ready     float64 // replica-seconds of ready replicas
 	Lost      float64 // requests that were shed or given up
 	Waiting   int     // requests in the queue
 	InService int     // requests that replicas work on
+
+	// Of one replica that was ready all the time: replicas are alike and the dispatcher is fair, so it had its share of each second.
+	answeredEach, busyEach float64
 }
 
 // remembered is how many seconds of totals can be asked for.
@@ -70,8 +76,25 @@ func (v *View) At(second int) Totals {
 	return v.totals[second%remembered]
 }
 
-func (v *View) served(start, takes float64) {
-	v.ends[int(start+takes)%remembered]++
+// around is the totals at a time between two seconds, as if they had changed evenly in it.
+func (v *View) around(at float64) Totals {
+	second := int(math.Floor(at))
+	a, share := v.At(second), at-math.Floor(at)
+	if share == 0 {
+		return a
+	}
+	b := v.At(second + 1)
+	between := func(a, b float64) float64 { return a + share*(b-a) }
+	return Totals{
+		Arrivals: between(a.Arrivals, b.Arrivals), Answered: between(a.Answered, b.Answered), Busy: between(a.Busy, b.Busy),
+		Ready: between(a.Ready, b.Ready), Lost: between(a.Lost, b.Lost),
+		answeredEach: between(a.answeredEach, b.answeredEach), busyEach: between(a.busyEach, b.busyEach),
+		Waiting: int(between(float64(a.Waiting), float64(b.Waiting)) + 0.5), InService: int(between(float64(a.InService), float64(b.InService)) + 0.5),
+	}
+}
+
+func (v *View) served(end, takes float64) {
+	v.ends[int(end)%remembered]++
 	v.totals[v.now%remembered].Busy += takes
 }
 
@@ -79,8 +102,13 @@ func (v *View) served(start, takes float64) {
 func (v *View) passed(r *run) {
 	sum := &v.totals[v.now%remembered]
 	next := *sum
-	next.Answered += float64(v.ends[v.now%remembered])
+	answered := float64(v.ends[v.now%remembered])
+	next.Answered += answered
 	v.ends[v.now%remembered] = 0
+	if ready := float64(r.ready()); ready > 0 {
+		next.answeredEach += answered / ready
+		next.busyEach += (sum.Busy - v.At(v.now-1).Busy) / ready
+	}
 	next.Arrivals = r.tally.past + r.tally.offered
 	next.Lost = float64(r.tally.shed + r.tally.timedOut)
 	next.Waiting = r.n
@@ -95,7 +123,7 @@ func (v *View) passed(r *run) {
 func (r *run) busy() int {
 	mask := len(r.slots.ring) - 1
 	n := 0
-	for n < r.slots.n && r.slots.ring[(r.slots.head+r.slots.n-1-n)&mask] > r.now {
+	for n < r.slots.n && r.slots.ring[(r.slots.head+r.slots.n-1-n)&mask].free > r.now {
 		n++
 	}
 	return n

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"resnet-autoscaling/internal/bench/figures"
+)
+
+const (
+	// most is by how much the simulator may differ from reality, as a share.
+	most = 0.15
+	// nearest is what cannot be told apart, in seconds: an interval of the autoscaler's, and the second that the simulator counts in.
+	nearest = 6
+)
+
+// row is one thing that was measured and simulated.
+type row struct {
+	what            string
+	measured, paper float64
+	allowed         float64 // by how much they may differ
+	unit            string
+}
+
+func (r row) difference() float64 { return r.paper - r.measured }
+
+func (r row) apart() bool { return !(math.Abs(r.difference()) <= r.allowed) }
+
+// comparison is a run beside its simulations.
+type comparison struct {
+	reality
+	rows    []row // violations and replicas
+	changes []row // when each replica came and went
+}
+
+func (c comparison) apart() (all []row) {
+	for _, list := range [][]row{c.rows, c.changes} {
+		for _, r := range list {
+			if r.apart() {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+func compare(m reality) (comparison, error) {
+	var all []paper
+	for seed := range papers {
+		p, err := m.simulated(uint64(seed + 1))
+		if err != nil {
+			return comparison{}, err
+		}
+		all = append(all, p)
+	}
+	return m.beside(all), nil
+}
+
+// beside is the middle of what the simulations came to beside what was measured.
+func (m reality) beside(all []paper) comparison {
+	c := comparison{reality: m}
+	add := func(what, unit string, measured float64, of func(paper) float64) {
+		c.rows = append(c.rows, row{what: what, unit: unit, measured: measured, paper: medianOf(all, of), allowed: most * measured})
+	}
+	add("requests that were late or failed", " %", 100*m.violations(), func(p paper) float64 { return 100 * p.violations })
+	add("replicas that were asked for, on average", "", m.desired(), func(p paper) float64 { return p.desired })
+	add("replicas that were ready, on average", "", m.ready(), func(p paper) float64 { return p.ready })
+	came := changes(m.Scalings)
+	add("replicas that came or went", "", float64(len(came)), func(p paper) float64 { return float64(len(changes(p.scalings))) })
+	for _, r := range came {
+		i, began := m.legAt(r.at)
+		since := r.at - began
+		when := medianOf(all, func(p paper) float64 { return like(changes(p.scalings), r) - began })
+		c.changes = append(c.changes, row{
+			what: fmt.Sprintf("%v, in part %d", r, i+1), unit: " s", measured: since, paper: when, allowed: max(most*since, nearest),
+		})
+	}
+	return c
+}
+
+// change is one replica more or less.
+type change struct {
+	from, to int
+	at       float64
+}
+
+func (c change) String() string { return fmt.Sprintf("%d→%d", c.from, c.to) }
+
+// changes are scalings replica by replica: two that come at once and two that come one after the other can be compared.
+func changes(scalings []scaling) (all []change) {
+	for _, s := range scalings {
+		way := 1
+		if s.To < s.From {
+			way = -1
+		}
+		for n := s.From; n != s.To; n += way {
+			all = append(all, change{from: n, to: n + way, at: s.At})
+		}
+	}
+	return all
+}
+
+// like is when the same change came, of several the nearest; not a number: it never came.
+func like(all []change, c change) float64 {
+	at := math.NaN()
+	for _, other := range all {
+		if other.from == c.from && other.to == c.to && !(math.Abs(other.at-c.at) >= math.Abs(at-c.at)) {
+			at = other.at
+		}
+	}
+	return at
+}
+
+// medianOf is the middle one of what several simulations came to; not a number: most came to nothing.
+func medianOf(all []paper, of func(paper) float64) float64 {
+	var values []float64
+	for _, p := range all {
+		if v := of(p); !math.IsNaN(v) {
+			values = append(values, v)
+		}
+	}
+	if 2*len(values) <= len(all) {
+		return math.NaN()
+	}
+	return figures.Median(values)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// scaling is a change of the number of replicas that was asked for.
+type scaling struct {
+	At       float64 `json:"at"` // seconds since the autoscaler's first look
+	From, To int
+	Reason   string `json:",omitempty"`
+}
+
+// count is how many replicas there were from a time on.
+type count struct {
+	At       float64
+	Replicas int
+}
+
+// reality is what was measured of a run. Times are seconds since the autoscaler's first look.
+type reality struct {
+	Policy      string
+	Machine     string
+	Started     time.Time
+	Latency     time.Duration // the SLO
+	CPU         float64       // cores of a replica
+	Period      time.Duration // of the kernel's quota
+	MaxReplicas int
+	DownWindow  time.Duration
+
+	Alone  float64 // requests per second that a replica answered by itself, before the run
+	Stated float64 // the same as the replicas state it, on average over the run
+	Begin  float64 // of the load
+	End    float64
+
+	Offered  []int // requests by second
+	Bad      []int // of them, late ones and failed ones
+	Scalings []scaling
+	Ready    []count   // that took requests
+	Starts   []float64 // seconds that replicas took, from being asked for until they took requests
+	Scrape   float64   // seconds after a look of the autoscaler's at which Prometheus scraped the dispatcher
+	CPUSeen  float64   // the same of the node, which tells the replicas' CPU
+}
+
+func (m reality) write(dir string) error {
+	text, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(fileOf(dir, m.Policy), text, 0o644)
+}
+
+func fileOf(dir, policy string) string { return filepath.Join(dir, policy+".json") }
+
+func readReality(dir, policy string) (m reality, err error) {
+	text, err := os.ReadFile(fileOf(dir, policy))
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		return m, fmt.Errorf("what was measured with policy %s: %w", policy, err)
+	}
+	return m, nil
+}
+
+// startTimes pairs each replica that was asked for with the next one that got ready.
+func startTimes(scalings []scaling, gotReady []float64) (took []float64) {
+	i := 0
+	for _, s := range scalings {
+		for n := s.From; n < s.To && i < len(gotReady); n++ {
+			took = append(took, gotReady[i]-s.At)
+			i++
+		}
+	}
+	return took
+}
+
+// violations is the share of the requests that were late or failed.
+func (m reality) violations() float64 {
+	offered, bad := 0, 0
+	for i := range m.Offered {
+		offered, bad = offered+m.Offered[i], bad+m.Bad[i]
+	}
+	return float64(bad) / float64(offered)
+}
+
+// desired is how many replicas were asked for, on average while the load was on.
+func (m reality) desired() float64 {
+	steps := []count{{Replicas: 1}}
+	for _, s := range m.Scalings {
+		steps = append(steps, count{At: s.At, Replicas: s.To})
+	}
+	return m.mean(steps)
+}
+
+// ready is how many took requests, likewise.
+func (m reality) ready() float64 { return m.mean(m.Ready) }
+
+// mean is that of a number that changed at some times, while the load was on.
+func (m reality) mean(steps []count) float64 {
+	sum := 0.0
+	for i, s := range steps {
+		until := m.End
+		if i+1 < len(steps) {
+			until = min(steps[i+1].At, m.End)
+		}
+		sum += float64(s.Replicas) * max(0, until-max(s.At, m.Begin))
+	}
+	return sum / (m.End - m.Begin)
+}

@@ -1,0 +1,74 @@
+package simulate_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"resnet-autoscaling/internal/scaling"
+	"resnet-autoscaling/internal/simulate"
+)
+
+// grown is the second at which there were more replicas than at first, after a step to eight times the load at second 1201.
+func grown(t *testing.T, c simulate.Cluster, live *simulate.Live) int {
+	t.Helper()
+	const step = 1201
+	c.Series = true
+	trace := constant(step+60, 10)
+	for i := step; i < len(trace.Rates); i++ {
+		trace.Rates[i] = 80
+	}
+	desired := simulated(t, c, trace, live).Series.Desired
+	return step + slices.IndexFunc(desired[step:], func(n int16) bool { return n > desired[step] })
+}
+
+// A scrape just before a decision tells of the step, which began a second after the decision before; one just after that does not.
+func TestADecisionKnowsWhatWasScrapedBefore(t *testing.T) {
+	late, early := simulate.NewLive(slo()), simulate.NewLive(slo())
+	late.Scrapes.Load, early.Scrapes.Load = 4.5, 0.5
+	if at := grown(t, cluster(20, 2), late); at != 1205 {
+		t.Errorf("it grew at %d s, want 1205", at)
+	}
+	if at := grown(t, cluster(20, 2), early); at != 1210 {
+		t.Errorf("it grew at %d s, want 1210", at)
+	}
+}
+
+func TestAPolicyBelievesWhatReplicasState(t *testing.T) {
+	c := cluster(20, 4)
+	c.Series = true
+	trace := constant(1200, 50)
+	honest := simulated(t, c, trace, simulate.NewLive(slo()))
+	c.Stated = 40
+	boastful := simulated(t, c, trace, simulate.NewLive(slo()))
+	if n, m := honest.Series.Desired[1100], boastful.Series.Desired[1100]; n < 4 || m >= n {
+		t.Errorf("%d replicas, and %d of those that say that they can do twice as much as they can", n, m)
+	}
+	c.Stated = 20
+	if r := simulated(t, c, trace, simulate.NewLive(slo())); r.ReplicaSeconds != honest.ReplicaSeconds || r.Late != honest.Late {
+		t.Errorf("who states the truth is another: %v replica-seconds, %v", r.ReplicaSeconds, honest.ReplicaSeconds)
+	}
+}
+
+// Scraped by themselves, new replicas are known after two scrapes of theirs, and rates tell of a step sooner than means over their window.
+func TestReplicasThatAreScrapedByThemselvesAreKnownSooner(t *testing.T) {
+	c := cluster(20, 1)
+	c.StartTime, c.Series = time.Second, true
+	trace := constant(900, 8)
+	for i := 600; i < len(trace.Rates); i++ {
+		trace.Rates[i] = 70
+	}
+	target := scaling.Target{Min: 1, Max: 16, Tolerance: 0.1, DownWindow: time.Minute}
+	reaches := func(each bool) int {
+		live := simulate.NewLive(target)
+		live.Scrapes.Load, live.Scrapes.Each = 1, each
+		r := simulated(t, c, trace, live)
+		if last := r.Series.Desired[899]; last < 5 || last > 6 {
+			t.Errorf("each by itself %v: %d replicas for 70 rps at 14 each", each, last)
+		}
+		return slices.IndexFunc(r.Series.Desired, func(n int16) bool { return n >= 5 }) - 600
+	}
+	if each, all := reaches(true), reaches(false); each <= 0 || each+10 > all {
+		t.Errorf("five are wanted %d s after the step where each is scraped by itself, and %d s where all are at once", each, all)
+	}
+}
