@@ -56,19 +56,19 @@ func TestReplicasThatAreScrapedByThemselvesAreKnownSooner(t *testing.T) {
 	c.StartTime, c.Series = time.Second, true
 	trace := constant(900, 8)
 	for i := 600; i < len(trace.Rates); i++ {
-		trace.Rates[i] = 70
+		trace.Rates[i] = 200
 	}
 	target := scaling.Target{Min: 1, Max: 16, Tolerance: 0.1, DownWindow: time.Minute}
 	reaches := func(each bool) int {
 		live := simulate.NewLive(target)
 		live.Scrapes.Load, live.Scrapes.Each = 1, each
 		r := simulated(t, c, trace, live)
-		if last := r.Series.Desired[899]; last < 5 || last > 6 {
-			t.Errorf("each by itself %v: %d replicas for 70 rps at 14 each", each, last)
+		if last := r.Series.Desired[899]; last < 14 || last > 16 {
+			t.Errorf("each by itself %v: %d replicas for 200 rps at 14 each", each, last)
 		}
-		return slices.IndexFunc(r.Series.Desired, func(n int16) bool { return n >= 5 }) - 600
+		return slices.IndexFunc(r.Series.Desired, func(n int16) bool { return n >= 15 }) - 600
 	}
-	if each, all := reaches(true), reaches(false); each <= 0 || each+10 > all {
-		t.Errorf("five are wanted %d s after the step where each is scraped by itself, and %d s where all are at once", each, all)
+	if each, all := reaches(true), reaches(false); each <= 0 || each+5 > all {
+		t.Errorf("fifteen are wanted %d s after the step where each is scraped by itself, and %d s where all are at once", each, all)
 	}
 }
