@@ -58,7 +58,7 @@ type settings struct {
 	MaxCost       float64        `help:"Most that all replicas together may cost an hour, at --price: with --max-replicas, whichever allows fewer." placeholder:"MONEY"`
 	UpPolicy      []scaling.Step `help:"Fastest growth: percentages or numbers of pods per period, such as 100%/15s,4/15s; the most generous one holds. Default: that by policy target, no limit by slo." placeholder:"STEP"`
 	DownPolicy    []scaling.Step `help:"Fastest shrinking, likewise. Default: 100%/15s by policy target, no limit by slo." placeholder:"STEP"`
-	DownWindow    *time.Duration `help:"Policy target: how long fewer replicas must be asked for before there are fewer; default 300s. Policy slo: how long after growth there may be fewer; default 90s." placeholder:"TIME"`
+	DownWindow    *time.Duration `help:"Policy target: how long fewer replicas must be asked for before there are fewer; default 300s. Policy slo: how long after growth there may be fewer; default 2m." placeholder:"TIME"`
 
 	SLOLatency   time.Duration `group:"Policy slo" name:"slo-latency" default:"250ms" help:"The latency that 99 of 100 requests are to keep."`
 	QueueTimeout time.Duration `group:"Policy slo" default:"10s" help:"The dispatcher's --queue-timeout: who has waited so long is gone, and needs no replica."`

@@ -111,7 +111,7 @@ func (d *demo) objective() (summary.SLO, error) {
 func (d *demo) hurry() (said string, args []string) {
 	if d.Policy == policySLO {
 		return "Starting. So that three minutes show both, there may be fewer replicas 20 s\n" +
-			"after there were more here, instead of 90 s.", []string{"--down-window=20s"}
+			"after there were more here, instead of two minutes.", []string{"--down-window=20s"}
 	}
 	return "Starting. So that three minutes show both, the autoscaler looks back here over\n" +
 		"15 s of requests instead of 30 s and over 30 s of CPU instead of 1m, and waits\n" +
