@@ -28,7 +28,7 @@ type ReplayRun struct {
 //go:embed replay.html
 var replayHTML string
 
-var replayPage = template.Must(template.New("replay").Parse(replayHTML))
+var replayPage = template.Must(template.New("replay").Parse(panelsHTML + replayHTML))
 
 // WriteReplay writes the page.
 func WriteReplay(w io.Writer, r Replay) error {

@@ -25,6 +25,11 @@ type Setting struct{ Name, Value string }
 //go:embed page.html
 var pageHTML string
 
+// panelsHTML are the drawings over one axis of time, that both pages show.
+//
+//go:embed panels.html
+var panelsHTML string
+
 //go:embed page.css
 var pageCSS string
 
@@ -34,7 +39,7 @@ var chartCSS string
 //go:embed page.js
 var pageJS string
 
-var page = template.Must(template.New("page").Parse(pageHTML))
+var page = template.Must(template.New("page").Parse(panelsHTML + pageHTML))
 
 // Write writes the page.
 func Write(w io.Writer, t Test) error {
