@@ -21,8 +21,8 @@ var rights = map[string][]string{
 		"list,watch pods",
 	},
 	"dispatcher": {
+		"create,list,watch events",
 		"list,watch endpointslices.discovery.k8s.io",
-		"list,watch events",
 	},
 	"prometheus": {
 		"get nodes/metrics",
