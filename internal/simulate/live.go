@@ -156,12 +156,14 @@ const targetShare = 0.7
 func (l *Live) signals(v *View) (scaling.Offered, []scaling.Signal) {
 	newest := min(l.scraped, float64(v.Second()))
 	requests := scaling.Signal{Name: "requests", Target: targetShare * v.c.stated(), Window: requestWindow * time.Second}
-	requests.Samples, requests.Err = l.samples(v, newest, requestWindow, func(t Totals) float64 { return t.Answered })
 	cpu := scaling.Signal{Name: "cpu", CPU: true, Target: targetShare, Window: cpuWindow * time.Second}
-	cpu.Samples, cpu.Err = l.samples(v, l.cpuScraped(v.Second()), cpuWindow, func(t Totals) float64 { return t.Busy / float64(v.c.Slots) })
+	slots := float64(v.c.Slots)
 	if l.Scrapes.Each {
 		requests.Samples, requests.Err = l.rated(v, requestWindow, l.scrapesOfPod, func(t Totals) float64 { return t.answeredEach })
-		cpu.Samples, cpu.Err = l.rated(v, cpuWindow, l.scrapesOfNode, func(t Totals) float64 { return t.busyEach / float64(v.c.Slots) })
+		cpu.Samples, cpu.Err = l.rated(v, cpuWindow, l.scrapesOfNode, func(t Totals) float64 { return t.busyEach / slots })
+	} else {
+		requests.Samples, requests.Err = l.samples(v, newest, requestWindow, func(t Totals) float64 { return t.Answered })
+		cpu.Samples, cpu.Err = l.samples(v, l.cpuScraped(v.Second()), cpuWindow, func(t Totals) float64 { return t.Busy / slots })
 	}
 	window := min(requestWindow, newest)
 	if window < scrapeEvery {

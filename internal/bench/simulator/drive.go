@@ -12,12 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/bench/figures"
 	"resnet-autoscaling/internal/bench/stage"
+	"resnet-autoscaling/internal/prom"
 	rules "resnet-autoscaling/internal/scaling"
 	"resnet-autoscaling/internal/summary"
 )
@@ -95,7 +95,7 @@ func (r rig) loadtest(ctx context.Context, m *reality, results string) (time.Tim
 // decisionsMade are those of the autoscaler, oldest first.
 func decisionsMade(ctx context.Context) ([]rules.Decision, error) {
 	var told struct{ Decisions []rules.Decision }
-	if err := get(ctx, at(8081)+"/decisions", &told); err != nil {
+	if err := stage.Ask(ctx, http.DefaultClient, at(8081)+"/decisions", &told); err != nil {
 		return nil, err
 	}
 	if len(told.Decisions) == 0 {
@@ -141,41 +141,20 @@ func statedIn(d rules.Decision) float64 {
 
 // phase is how long after a look of the autoscaler's something is scraped that is scraped every so often.
 func phase(ctx context.Context, query string, look time.Time, every time.Duration) (float64, error) {
-	var answer struct {
-		Data struct {
-			Result []struct{ Value [2]any }
-		}
-	}
-	if err := get(ctx, at(9090)+"/api/v1/query?query="+url.QueryEscape(query), &answer); err != nil {
+	base, err := url.Parse(at(9090))
+	if err != nil {
 		return 0, err
 	}
-	if len(answer.Data.Result) != 1 {
-		return 0, fmt.Errorf("%s has %d answers", query, len(answer.Data.Result))
-	}
-	text, _ := answer.Data.Result[0].Value[1].(string)
-	seconds, err := strconv.ParseFloat(text, 64)
+	seconds, err := prom.New(base, http.DefaultClient, askMost).Value(ctx, query)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", query, err)
+		return 0, err
 	}
 	scraped := time.UnixMilli(int64(seconds * 1000))
 	return math.Mod(scraped.Sub(look).Seconds(), every.Seconds()), nil
 }
 
-func get(ctx context.Context, url string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, answer.Status)
-	}
-	return json.NewDecoder(answer.Body).Decode(into)
-}
+// askMost is how long Prometheus may take for an answer.
+const askMost = 10 * time.Second
 
 func sleep(ctx context.Context, d time.Duration) error {
 	select {

@@ -11,8 +11,8 @@ import (
 // words says what is compared.
 const words = `Each run is simulated %d times, each time with other chances (where within its second a request comes, what a start takes, when the
 kernel's periods begin); a figure is the middle one of them. The simulator is given what was measured of the run: the requests of each
-second, the capacity of a replica by itself and what replicas state, how long starts took, and when Prometheus scraped. Nothing in it was
-fitted.
+second, the capacity of a replica by itself and what replicas state, how long starts took, and when Prometheus scraped. No
+constant was fitted; but that each replica is scraped by itself was found by looking at such runs of policy target.
 
 Violations, replicas and the number of replicas that came or went may differ by 15 %%. Each replica that came or went is set beside the same
 step of the simulation, of several the nearest; its time counts from when the part of the load began in which it came, and may differ by

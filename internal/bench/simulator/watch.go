@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"resnet-autoscaling/internal/api"
+	"resnet-autoscaling/internal/bench/stage"
 )
 
 // sight is how many replicas took requests at a time.
@@ -21,7 +23,7 @@ func watch(ctx context.Context) func() []sight {
 		var all []sight
 		for sleep(ctx, watching) == nil {
 			var status api.DispatcherStatus
-			if err := get(ctx, at(8080)+api.PathStatus, &status); err != nil {
+			if err := stage.Ask(ctx, http.DefaultClient, at(8080)+api.PathStatus, &status); err != nil {
 				continue // the next look is soon
 			}
 			s := sight{at: time.Now()}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -134,29 +133,13 @@ func (y *system) settled(ctx context.Context) string {
 }
 
 func (y *system) status(ctx context.Context) (s api.DispatcherStatus, err error) {
-	return s, y.get(ctx, y.at(8080)+api.PathStatus, &s)
+	return s, stage.Ask(ctx, y.asking, y.at(8080)+api.PathStatus, &s)
 }
 
 // decisions are the autoscaler's, newest first.
 func (y *system) decisions(ctx context.Context) ([]scaling.Decision, error) {
 	var list struct{ Decisions []scaling.Decision }
-	return list.Decisions, y.get(ctx, y.at(8081)+"/decisions", &list)
-}
-
-func (y *system) get(ctx context.Context, url string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := y.asking.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, answer.Status)
-	}
-	return json.NewDecoder(answer.Body).Decode(into)
+	return list.Decisions, stage.Ask(ctx, y.asking, y.at(8081)+"/decisions", &list)
 }
 
 // ready tells whether a server says that it is.
