@@ -14,13 +14,13 @@ import (
 const resumeWait = 2 * time.Second
 
 // before is what happened before the first tick, as Prometheus has it: how the replicas changed of late, by what an autoscaler that led
-// wanted, or else by the replicas themselves; and how long pods took to start, which it learns by the way.
-func (s *Service) before(ctx context.Context, now time.Time) []scaling.Decision {
+// wanted, or else by the replicas themselves, and how far these were believed; and how long pods took to start, which it learns by the way.
+func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Decision, believed float64) {
 	ctx, cancel := context.WithTimeout(ctx, resumeWait)
 	defer cancel()
 	clock, err := s.o.Prometheus.Clock(ctx)
 	if err != nil {
-		return nil
+		return nil, 0
 	}
 	var desired []float64
 	var asking sync.WaitGroup
@@ -30,6 +30,10 @@ func (s *Service) before(ctx context.Context, now time.Time) []scaling.Decision 
 	})
 	var usual figure
 	asking.Go(func() {
+		// Without it they are believed.
+		believed, _ = s.o.Prometheus.Value(ctx, fmt.Sprintf("min(last_over_time(%s[10m]) > 0)", s.series.believed))
+	})
+	asking.Go(func() {
 		usual.value, usual.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[1d]) > 0)", s.series.start))
 	})
 	asking.Wait()
@@ -37,19 +41,21 @@ func (s *Service) before(ctx context.Context, now time.Time) []scaling.Decision 
 		s.starts.Remember(time.Duration(usual.value * float64(time.Second)))
 	}
 	if err != nil {
-		return nil
+		return nil, believed
 	}
-	return replayed(desired, now, s.o.Interval)
+	return replayed(desired, now, s.o.Interval), believed
 }
 
 // begun is the past that the first tick looks back on. The replicas that are found count as wanted until now, so that it never begins by
 // scaling down.
-func begun(past []scaling.Decision, replicas int, now time.Time) []scaling.Decision {
+func begun(past []scaling.Decision, believed float64, replicas int, now time.Time) []scaling.Decision {
 	if last := len(past) - 1; last >= 0 && past[last].To < replicas {
 		// What the cluster says is newer than what Prometheus scraped.
 		past = append(past, scaling.Decision{At: past[last].At, From: past[last].To, To: replicas, Recommended: replicas, Applied: true, Reason: beforeStart})
 	}
-	return append(past, scaling.Start(replicas, now))
+	start := scaling.Start(replicas, now)
+	start.Believed = believed
+	return append(past, start)
 }
 
 const beforeStart = "before this autoscaler started"

@@ -135,8 +135,9 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	defer cancel()
 	first := s.begins()
 	var past []scaling.Decision
+	var believed float64
 	if first {
-		past = s.before(ctx, begin)
+		past, believed = s.before(ctx, begin)
 	}
 	seen, err := s.observe(ctx, begin)
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	}
 	s.metrics.saw(seen.Observation)
 	if first {
-		s.remember(begun(past, seen.Replicas, begin)...)
+		s.remember(begun(past, believed, seen.Replicas, begin)...)
 	}
 	d := s.decide(seen, begin)
 	err = s.apply(ctx, &d)
@@ -158,7 +159,11 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 
 // decide asks the policy, unless another autoscaler works on the same Deployment.
 func (s *Service) decide(seen sight, now time.Time) scaling.Decision {
-	stays := scaling.Decision{At: now, From: seen.Replicas, To: seen.Replicas, Recommended: seen.Replicas}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stays := scaling.Decision{
+		At: now, From: seen.Replicas, To: seen.Replicas, Recommended: seen.Replicas, Believed: s.past[len(s.past)-1].Believed,
+	}
 	if seen.otherErr != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()
 		stays.Hold, stays.Reason = scaling.HoldFailed, "whether another autoscaler works here: "+seen.otherErr.Error()
@@ -168,8 +173,6 @@ func (s *Service) decide(seen sight, now time.Time) scaling.Decision {
 		stays.Hold, stays.Reason = scaling.HoldOtherOwner, seen.other+" scales the same Deployment; remove it, or stop this autoscaler"
 		return stays
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.o.Policy.Decide(s.past, seen.Observation, now)
 }
 

@@ -254,7 +254,8 @@ func (hanging) Range(ctx context.Context, _ string, _ time.Time, _, _ time.Durat
 	return nil, fmt.Errorf("%w: %w", scaling.ErrFailed, ctx.Err())
 }
 
-// Whoever takes over finds the calm after growth, the start that was learned, and never begins by scaling down.
+// Whoever takes over finds the calm after growth, the start that was learned and how far replicas are believed, and never begins by scaling
+// down.
 func TestARestartRemembers(t *testing.T) {
 	grew := []float64{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 8, 8, 8, 8, 8, 8, 8, 8} // 40 s ago
 	calm := []float64{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}
@@ -271,14 +272,14 @@ func TestARestartRemembers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, w := sloLoop(t, at(0, 8), nil)
 				l.cluster.replicas, w.desired = 8, c.desired
-				w.values["last_over_time(autoscaler_signal"] = 42
+				w.values["max(last_over_time(autoscaler_signal"], w.values["min(last_over_time(autoscaler_signal"] = 42, 0.5
 				time.Sleep(40 * time.Minute)
 				begin, shrank := time.Now(), time.Duration(0)
 				for shrank == 0 && time.Since(begin) < 5*time.Minute {
 					if d := l.tick(t); d.To < d.From {
 						shrank = time.Since(begin)
-					} else if r := d.Reckoning; r == nil || r.StartTime != 42*time.Second {
-						t.Fatalf("the start that was learned is forgotten: %v", d)
+					} else if r := d.Reckoning; r == nil || r.StartTime != 42*time.Second || math.Round(r.Capacity) != 5 {
+						t.Fatalf("the start that was learned, or how far replicas are believed, is forgotten: %v", d)
 					}
 					time.Sleep(5 * time.Second)
 				}
@@ -288,6 +289,25 @@ func TestARestartRemembers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What replicas have shown is not forgotten while another autoscaler works, for longer than decisions are kept.
+func TestAHoldForgetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, w := sloLoop(t, at(0, 8), nil)
+		w.values["min(last_over_time(autoscaler_signal"] = 0.5
+		time.Sleep(10 * time.Minute)
+		l.tick(t)
+		l.cluster.other = "HorizontalPodAutoscaler web"
+		l.runFor(t, 10*time.Minute)
+		if d := l.last(); d.Hold != scaling.HoldOtherOwner {
+			t.Fatalf("%v", d)
+		}
+		l.cluster.other = ""
+		if r := l.tick(t).Reckoning; r == nil || r.Capacity > 6 {
+			t.Errorf("replicas that were believed to answer 5 rps: %+v", r)
+		}
+	})
 }
 
 func TestWhatAPersonHasToMendIsTold(t *testing.T) {
@@ -378,10 +398,17 @@ func TestAWeekLeavesMemoryFlat(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- l.Loop(ctx) }()
-		time.Sleep(24 * time.Hour)
-		day := heap()
-		time.Sleep(6 * 24 * time.Hour)
-		week := heap()
+		// What is kept of the past grows for hours and is then cut, so it is the most that counts.
+		most := func() (m uint64) {
+			for range 96 {
+				time.Sleep(15 * time.Minute)
+				m = max(m, heap())
+			}
+			return m
+		}
+		day := most()
+		time.Sleep(5 * 24 * time.Hour)
+		week := most()
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)

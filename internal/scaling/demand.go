@@ -84,19 +84,6 @@ func bridged(rates []float64) []float64 {
 	return whole
 }
 
-// capacity is what a replica answers per second: what it measured itself, unless replicas that have had more than enough to do answered
-// less.
-func (d Demand) capacity(ready int, overloaded bool) (float64, error) {
-	if !(d.Capacity > 0) || math.IsInf(d.Capacity, 0) {
-		return 0, fmt.Errorf("%w on what a replica can do: none has measured its capacity", ErrNoData)
-	}
-	shown := d.Answering / float64(max(ready, 1))
-	if overloaded && shown > 0 && shown < 0.9*d.Capacity {
-		return max(shown, 0.25*d.Capacity), nil
-	}
-	return d.Capacity, nil
-}
-
 // usualStart is how long pods take to get ready: what is told, else the median of those that are there.
 func usualStart(told time.Duration, pods []Pod) time.Duration {
 	if told > 0 {

@@ -21,6 +21,7 @@ type Reckoning struct {
 	Waiting   float64       `json:"waiting"`             // requests in the queue
 	Backlog   float64       `json:"backlog,omitempty"`   // of them, with those to come until replicas can help, what is too many
 	Capacity  float64       `json:"capacity"`            // requests per second of one replica
+	Stated    float64       `json:"stated"`              // those that it says it can do
 	Service   time.Duration `json:"service"`             // that a request takes
 	Latency   time.Duration `json:"latency"`             // the SLO
 	Hopeless  bool          `json:"hopeless,omitempty"`  // the SLO is shorter than a request takes
@@ -43,13 +44,13 @@ type reckoned struct {
 
 // reckon finds the load to staff for: the forecast with its margin, or what a burst, the clock or blindness make of it; and on top what
 // drains a backlog.
-func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
+func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, error) {
 	rates, err := o.Demand.usable(recallMemory)
 	if err != nil {
 		return reckoned{}, err
 	}
 	ready := readyPods(o.Pods)
-	capacity, err := o.Demand.capacity(ready, overloaded(o.Demand, rates[len(rates)-1]))
+	capacity, stated, err := p.capacity(past, o, now)
 	if err != nil {
 		return reckoned{}, err
 	}
@@ -60,7 +61,7 @@ func (p SLO) reckon(o Observation, now time.Time) (reckoned, error) {
 	r.course.clumping = max(1, r.station.clumping)
 	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
 	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
-	r.Ready = ready
+	r.Ready, r.Stated = ready, stated
 	r.Latency, r.Slots, r.Clumping = p.Latency, r.station.slots, r.course.clumping
 	r.Service, r.Hopeless = time.Duration(r.station.service()*float64(time.Second)), r.station.hopeless()
 	r.StartTime = usualStart(o.Demand.StartTime, o.Pods)
@@ -177,10 +178,6 @@ const (
 	surelyClumped = 1.6 // what 120 independent steps exceed once in a thousand times
 	mostClumping  = 4   // how far Hayward's approximation is trusted
 )
-
-// overloaded tells whether replicas had more than enough to do all through the last step, so that what they answered is what they can:
-// more waits than came.
-func overloaded(d Demand, load float64) bool { return d.Waiting > load*d.Step.Seconds() }
 
 // replicas are what the load to staff for needs. The last one goes only where zero is the autoscaler's own to use, and nobody has asked
 // for long.

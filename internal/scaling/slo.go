@@ -32,6 +32,7 @@ type Tuning struct {
 	Calm       time.Duration // after growth, until it may shrink
 	Settle     time.Duration // how long fewer replicas must have been enough before it shrinks
 	Drain      time.Duration // in which a backlog is to be gone, once there are replicas for it
+	Remember   time.Duration // what replicas have shown to do fades by this time constant
 	Alarm      float64       // by how many standard deviations of chance a step must exceed the level to be a burst
 }
 
@@ -40,7 +41,7 @@ type Tuning struct {
 func DefaultTuning() Tuning {
 	return Tuning{
 		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
-		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Alarm: 4.5,
+		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 2 * time.Hour, Alarm: 4.5,
 	}
 }
 
@@ -67,7 +68,7 @@ func (p SLO) String() string {
 
 // Decide answers for one observation.
 func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
-	d := Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas}
+	d := Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas, Believed: p.believed(past, now)}
 	if o.Replicas == 0 && p.Min > 0 {
 		d.Hold, d.Reason = HoldPaused, "somebody scaled to 0: paused until scaled up again"
 		return d
@@ -77,7 +78,7 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 		d.Recommended, d.Reason, d.Bound = d.To, limits(p.Min, p.Max, p.MaxWhy), RailLimits
 		return d
 	}
-	r, err := p.reckon(o, now)
+	r, err := p.reckon(past, o, now)
 	if err != nil {
 		if !p.wake(&d, o) {
 			d.Hold, d.Reason = holdOf(err), err.Error()
@@ -85,6 +86,7 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 		return d
 	}
 	d.Reckoning, d.Recommended, d.Reason = &r.Reckoning, r.Replicas, r.String()
+	d.Believed = r.Capacity / r.Stated
 	if r.AtMost {
 		d.AtMax = atMax(fmt.Sprintf("a load of %.3g rps", r.StaffFor), ceil(r.StaffFor/r.Capacity)+1, p.Max, p.MaxWhy)
 		d.Reason += "; " + d.AtMax
@@ -221,8 +223,12 @@ func (r Reckoning) String() string {
 	if r.Blind {
 		word = "served"
 	}
-	text := fmt.Sprintf("%s %.3g rps%s, %.3g rps per replica, pods take %.0f s: staff for %.3g rps",
-		word, r.Load, growth, r.Capacity, r.StartTime.Seconds(), r.StaffFor)
+	stated := ""
+	if r.Capacity < 0.99*r.Stated {
+		stated = fmt.Sprintf(" (stated: %.3g, but it answered less when many waited)", r.Stated)
+	}
+	text := fmt.Sprintf("%s %.3g rps%s, %.3g rps per replica%s, pods take %.0f s: staff for %.3g rps",
+		word, r.Load, growth, r.Capacity, stated, r.StartTime.Seconds(), r.StaffFor)
 	var why []string
 	if r.Burst {
 		why = append(why, "a burst")

@@ -185,6 +185,10 @@ var podStates = map[rune]func(now time.Time) Pod{
 	'y': func(now time.Time) Pod {
 		return Pod{Ready: true, Started: now.Add(-2 * time.Minute), Since: now.Add(-time.Minute)}
 	},
+	// just got ready
+	'j': func(now time.Time) Pod {
+		return Pod{Ready: true, Started: now.Add(-10 * time.Second), Since: now.Add(-5 * time.Second)}
+	},
 	// starts
 	's': func(now time.Time) Pod {
 		return Pod{Started: now.Add(-5 * time.Second), Since: now.Add(-5 * time.Second)}
