@@ -54,7 +54,13 @@ func (c *cluster) aThousandReplicas(t *testing.T) {
 	testkit.Eventually(t, "Prometheus has CPU and requests of them all", func() bool {
 		return c.query(t, `count(rate(inference_requests_total{outcome="ok"}[30s])) == 1000 and count(rate(container_cpu_usage_seconds_total{pod=~"resnet-inference-.*"}[1m])) >= 1000`) > 0
 	})
-	c.measureTicks(t)
+	c.measureTicks(t, "target")
+	c.kubectl(t, "set", "env", "deployment/autoscaler", "RESNET_POLICY=slo")
+	c.rolledOut(t, "autoscaler")
+	testkit.Eventually(t, "policy slo sees what they can do together", func() bool {
+		return c.query(t, `max(autoscaler_signal{name="capacity"}) == 10000`) > 0
+	})
+	c.measureTicks(t, "slo")
 	c.measureIntake(t)
 }
 
@@ -144,8 +150,8 @@ func serve(t *testing.T, h http.Handler, listeners ...net.Listener) {
 	t.Cleanup(func() { server.Close() })
 }
 
-// measureTicks reads the autoscaler's own histogram over some ticks.
-func (c *cluster) measureTicks(t *testing.T) {
+// measureTicks reads the autoscaler's own histogram over some ticks by a policy.
+func (c *cluster) measureTicks(t *testing.T, policy string) {
 	t.Helper()
 	const (
 		ticks    = 11
@@ -166,11 +172,11 @@ func (c *cluster) measureTicks(t *testing.T) {
 	}
 	memory := c.metric(t, "autoscaler", 8081, "process_resident_memory_bytes")
 	mean := (c.metric(t, "autoscaler", 8081, ticksSum) - beginSum) / (end["+Inf"] - begin["+Inf"])
-	t.Logf("autoscaler at %d replicas: %.0f of %.0f ticks took at most %v, all at most %s s, on average %.0f ms; RSS %.1f MB (budget %.0f)",
-		thousand, within, end["+Inf"]-begin["+Inf"], tickBudget, slowest, 1000*mean, memory/1e6, autoscalerMemory/1e6)
-	record(t, "autoscaler: a tick with 1,000 replicas", fmt.Sprintf("%.0f ms on average; %.0f of %.0f within the budget, all within %s s", 1000*mean, within, end["+Inf"]-begin["+Inf"], slowest),
+	t.Logf("policy %s at %d replicas: %.0f of %.0f ticks took at most %v, all at most %s s, on average %.0f ms; RSS %.1f MB (budget %.0f)",
+		policy, thousand, within, end["+Inf"]-begin["+Inf"], tickBudget, slowest, 1000*mean, memory/1e6, autoscalerMemory/1e6)
+	record(t, "autoscaler: a tick with 1,000 replicas, policy "+policy, fmt.Sprintf("%.0f ms on average; %.0f of %.0f within the budget, all within %s s", 1000*mean, within, end["+Inf"]-begin["+Inf"], slowest),
 		"50 ms", within == end["+Inf"]-begin["+Inf"])
-	record(t, "autoscaler: memory with 1,000 replicas", fmt.Sprintf("%.0f MB", memory/1e6), "60 MB", memory <= autoscalerMemory)
+	record(t, "autoscaler: memory with 1,000 replicas, policy "+policy, fmt.Sprintf("%.0f MB", memory/1e6), "60 MB", memory <= autoscalerMemory)
 	if bound, err := strconv.ParseFloat(slowest, 64); err != nil || bound > loaded*tickBudget.Seconds() {
 		t.Errorf("ticks take up to %s s", slowest)
 	}

@@ -126,7 +126,7 @@ func (e *edges) apiFails(t *testing.T, s *scaler) {
 // comes, and what it refuses.
 func TestWhatIsOfferedCountsWhereReplicasAreStarved(t *testing.T) {
 	e := newEdges(t, 2, past{})
-	e.name(t)
+	e.name(t, 2)
 	e.load(8)
 	s := e.scale(t, "--policy=target", "--rate-window=4s", "--target-rps=5")
 	testkit.Eventually(t, "it sees what each replica answers", func() bool {
@@ -198,20 +198,32 @@ func TestALeaderThatIsKilledIsReplaced(t *testing.T) {
 // The contract's budget for a tick is 50 ms. It is logged; a loaded machine may be slower, but not by so much.
 func TestATickOfAThousandReplicas(t *testing.T) {
 	const thousand, budget, loaded = 1000, 0.05, 10
-	e := newEdges(t, thousand, past{scrape: 5 * time.Second})
-	e.load(7000)
-	s := e.scale(t, "--min-replicas=1000", "--max-replicas=1000", "--stale-after=20s")
-	testkit.Eventually(t, "all are seen", func() bool {
-		d := s.last(t)
-		return d.Hold == scaling.HoldNone && d.Inputs != nil && d.Inputs.Ready == thousand && d.Reckoning != nil
-	})
 	const sum, count = "autoscaler_tick_duration_seconds_sum", "autoscaler_tick_duration_seconds_count"
-	took, ticks := metric(t, s.url, sum, ""), metric(t, s.url, count, "")
-	testkit.Eventually(t, "some ticks", func() bool { return metric(t, s.url, count, "") >= ticks+10 })
-	mean := (metric(t, s.url, sum, "") - took) / (metric(t, s.url, count, "") - ticks)
-	t.Logf("policy slo at %d replicas: a tick takes %.0f ms on average (budget %.0f); RSS %.1f MB", thousand, 1000*mean, 1000*budget, metric(t, s.url, "process_resident_memory_bytes", "")/1e6)
-	if mean > loaded*budget {
-		t.Errorf("a tick takes %.2f s", mean)
+	e := newEdges(t, thousand, past{scrape: 5 * time.Second, named: true})
+	e.name(t, thousand)
+	e.load(7000)
+	for _, policy := range []string{"slo", "target"} {
+		s := e.scale(t, "--policy="+policy, "--min-replicas=1000", "--max-replicas=1000", "--stale-after=20s")
+		testkit.Eventually(t, "all are seen by policy "+policy, func() bool {
+			d := s.last(t)
+			if d.Hold != scaling.HoldNone || d.Inputs == nil || d.Inputs.Ready != thousand {
+				return false
+			}
+			for _, signal := range d.Inputs.Signals {
+				if signal.Pods != thousand || signal.Mean == nil {
+					return false
+				}
+			}
+			return d.Reckoning != nil || len(d.Inputs.Signals) == 2
+		})
+		took, ticks := metric(t, s.url, sum, ""), metric(t, s.url, count, "")
+		testkit.Eventually(t, "some ticks", func() bool { return metric(t, s.url, count, "") >= ticks+10 })
+		mean := (metric(t, s.url, sum, "") - took) / (metric(t, s.url, count, "") - ticks)
+		t.Logf("policy %s at %d replicas: a tick takes %.0f ms on average (budget %.0f); RSS %.1f MB", policy, thousand, 1000*mean, 1000*budget, metric(t, s.url, "process_resident_memory_bytes", "")/1e6)
+		if mean > loaded*budget {
+			t.Errorf("policy %s: a tick takes %.2f s", policy, mean)
+		}
+		s.end()
 	}
 }
 

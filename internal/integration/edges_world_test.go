@@ -97,12 +97,15 @@ func (f *fault) set(answer func(http.ResponseWriter, *http.Request) bool) {
 	f.answer.Store(&answer)
 }
 
-// past is a Prometheus that knows of so long before, and how often it scrapes.
-type past struct{ history, scrape time.Duration }
+// past is a Prometheus that knows of so long before, how often it scrapes, and whether only pods that it is told of by their names.
+type past struct {
+	history, scrape time.Duration
+	named           bool
+}
 
 func newEdges(t *testing.T, replicas int, p past) *edges {
 	t.Helper()
-	e := &edges{past: past{p.history, cmp.Or(p.scrape, time.Second)}}
+	e := &edges{past: past{p.history, cmp.Or(p.scrape, time.Second), p.named}}
 	e.startAPI(t)
 	e.startPrometheus(t, replicas)
 	e.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
@@ -112,7 +115,7 @@ func newEdges(t *testing.T, replicas int, p past) *edges {
 		t.Fatal(err)
 	}
 	e.call(t, http.MethodPost, "/apis/apps/v1/namespaces/default/deployments", fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"resnet-inference"},
-"spec":{"replicas":%d,"selector":{"matchLabels":{"app":"resnet"}},"template":{"metadata":{"labels":{"app":"resnet"}},"spec":{"containers":[{"name":"resnet","image":"x"}]}}}}`, replicas), nil)
+"spec":{"replicas":%d,"selector":{"matchLabels":{"app":"resnet"}},"template":{"metadata":{"labels":{"app":"resnet"}},"spec":{"containers":[{"name":"resnet","image":"x","resources":{"requests":{"cpu":"1"}}}]}}}}`, replicas), nil)
 	testkit.Running(t, func(ctx context.Context) error {
 		e.kubelet(ctx, t)
 		return nil
@@ -223,13 +226,16 @@ func (e *edges) counts() (arrived, answered float64) {
 	return e.arrived.at(now), e.answered.at(now)
 }
 
-// name tells Prometheus of the pods that there are by their names, as it has them in a cluster.
-func (e *edges) name(t *testing.T) {
+// name tells Prometheus of the pods by their names, as it has them in a cluster, once there are so many.
+func (e *edges) name(t *testing.T, pods int) {
 	t.Helper()
 	var list struct {
 		Items []struct{ Metadata struct{ Name string } }
 	}
-	e.call(t, http.MethodGet, "/api/v1/namespaces/default/pods", "", &list)
+	testkit.Eventually(t, fmt.Sprintf("there are %d pods", pods), func() bool {
+		e.call(t, http.MethodGet, "/api/v1/namespaces/default/pods", "", &list)
+		return len(list.Items) == pods
+	})
 	type group struct {
 		Targets []string          `json:"targets"`
 		Labels  map[string]string `json:"labels"`
@@ -255,7 +261,8 @@ func (e *edges) startPrometheus(t *testing.T, replicas int) {
 			fmt.Fprintf(w, "dispatcher_arrivals_total %f\ndispatcher_shed_total{reason=\"overload\"} %f\ndispatcher_queue_length 0\n", arrived, arrived-answered)
 			return
 		}
-		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n", answered/float64(replicas))
+		fmt.Fprintf(w, "inference_capacity_rps 10\ninference_slots 1\ninference_queue_length 0\ninference_images_total %[1]f\ninference_requests_total{outcome=\"ok\"} %[1]f\n"+
+			"container_cpu_usage_seconds_total{container=\"resnet\"} %[2]f\n", answered/float64(replicas), 0.07*answered/float64(replicas))
 	}))
 	t.Cleanup(targets.Close)
 	e.targets = strings.TrimPrefix(targets.URL, "http://")
@@ -273,7 +280,7 @@ scrape_configs:
   file_sd_configs: [{files: [%[3]q]}]
   static_configs:
 `, e.past.scrape, e.targets, e.pods)
-	for i := range replicas {
+	for i := 0; i < replicas && !e.past.named; i++ {
 		text += fmt.Sprintf("  - {targets: [%q], labels: {namespace: default, pod: resnet-inference-%d}}\n", e.targets, i)
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -345,13 +352,18 @@ func (e *edges) scale(t *testing.T, args ...string) *scaler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = s.Process.Kill()
-		_ = s.Wait() // killed
+		s.end()
 		if t.Failed() {
 			t.Logf("the autoscaler at %s said:\n%s", listen, s.log)
 		}
 	})
 	return s
+}
+
+// end kills it, if it still runs.
+func (s *scaler) end() {
+	_ = s.Process.Kill()
+	_ = s.Wait() // killed
 }
 
 // decisions are the last ones, newest first; none while nobody answers.
