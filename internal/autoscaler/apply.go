@@ -52,7 +52,7 @@ func (s *Service) tell(ctx context.Context, d scaling.Decision) {
 
 // warnEvents are the reasons of the Events that warn.
 var warnEvents = map[scaling.Warning]string{
-	scaling.WarnAtMax: "AtMaximum", scaling.WarnHopeless: "SLOImpossible", scaling.WarnBlind: "LoadNotSeen",
+	scaling.WarnAtMax: "AtMaximum", scaling.WarnHopeless: "SLOImpossible", scaling.WarnBlind: "LoadNotSeen", scaling.WarnBoastful: "CapacityOverstated",
 }
 
 // warn tells what a person has to mend: when it begins, and when it is over.

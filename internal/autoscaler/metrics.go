@@ -51,7 +51,7 @@ func newMetrics(r *prometheus.Registry, most int) *metrics {
 		current:   f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_current_replicas", Help: "Replicas that the Deployment asked for at the last tick."}),
 		leader:    f.NewGauge(prometheus.GaugeOpts{Name: "autoscaler_leader", Help: "1 while this autoscaler is the one that acts."}),
 		signal:    f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_signal", Help: signalHelp}, []string{"name"}),
-		warning:   f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_warning", Help: "1 while there is something that a person has to mend: the load takes more than the most replicas, no number of them keeps the SLO, or what is shed is not seen."}, []string{"reason"}),
+		warning:   f.NewGaugeVec(prometheus.GaugeOpts{Name: "autoscaler_warning", Help: "1 while there is something that a person has to mend: the load takes more than the most replicas, no number of them keeps the SLO, what is shed is not seen, or replicas do far less than they state."}, []string{"reason"}),
 		decisions: f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_decisions_total", Help: "Decisions by direction."}, []string{"direction"}),
 		holds:     f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_holds_total", Help: "Ticks at which it held, by reason."}, []string{"reason"}),
 		errors:    f.NewCounterVec(prometheus.CounterOpts{Name: "autoscaler_poll_errors_total", Help: "Questions that got no answer, by whom they were put to."}, []string{"source"}),

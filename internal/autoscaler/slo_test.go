@@ -304,6 +304,9 @@ func TestAHoldForgetsNothing(t *testing.T) {
 			t.Fatalf("%v", d)
 		}
 		l.cluster.other = ""
+		if _, events := l.cluster.now(); !strings.Contains(strings.Join(events, "\n"), "true CapacityOverstated replicas answered 50% of what they state") || l.count(t, "autoscaler_warning", "overstated") != 1 {
+			t.Errorf("nobody is told that replicas state too much: %q", events)
+		}
 		if r := l.tick(t).Reckoning; r == nil || r.Capacity > 6 {
 			t.Errorf("replicas that were believed to answer 5 rps: %+v", r)
 		}

@@ -10,10 +10,11 @@ const (
 	WarnAtMax    Warning = "at-max"         // the load needs more than there may be
 	WarnHopeless Warning = "slo-impossible" // a request alone takes longer than the SLO
 	WarnBlind    Warning = "blind"          // only what is answered is seen, not what is shed
+	WarnBoastful Warning = "overstated"     // replicas do far less than they state
 )
 
 // Warnings are all that there are.
-var Warnings = []Warning{WarnAtMax, WarnHopeless, WarnBlind}
+var Warnings = []Warning{WarnAtMax, WarnHopeless, WarnBlind, WarnBoastful}
 
 // Warns is what a decision has to warn of, with a sentence for each.
 func (d Decision) Warns() map[Warning]string {
@@ -32,8 +33,15 @@ func (d Decision) Warns() map[Warning]string {
 	if r.Blind {
 		warns[WarnBlind] = "no dispatcher tells of the load: what replicas answer is taken for it, and what is shed is not seen"
 	}
+	if d.Believed < boastful {
+		warns[WarnBoastful] = fmt.Sprintf("replicas answered %.0f%% of what they state when they had all to do that they could wish for: something "+
+			"else uses their cores, or pictures are costlier than those that they measured with; there are more of them instead", 100*d.Believed)
+	}
 	return warns
 }
+
+// boastful is the share of what they state below which somebody should see why replicas do not do it.
+const boastful = 0.75
 
 // Rail is a guard rail that kept a decision from what was wanted.
 type Rail string
