@@ -390,9 +390,9 @@ model=$(mount_image resnet-inference:latest)
 
 weigh "image resnet-inference" "$(image_size resnet-inference:latest)" $model_most
 weigh "image dispatcher" "$(image_size dispatcher:latest)" $dispatcher_most
-weigh "model-server" "$(stat -c %s "$model/usr/local/bin/model-server")" $binary_most
+weigh "model-server: the binary" "$(stat -c %s "$model/usr/local/bin/model-server")" $binary_most
 for binary in dispatcher autoscaler loadtest; do
-	weigh "$binary" "$(stat -c %s "$dispatcher/usr/local/bin/$binary")" $binary_most
+	weigh "$binary: the binary" "$(stat -c %s "$dispatcher/usr/local/bin/$binary")" $binary_most
 done
 check_labels resnet-inference:latest
 check_labels dispatcher:latest
@@ -447,7 +447,7 @@ for file in "$(mount_image dispatcher-build:$foreign)"/out/{dispatcher,autoscale
 	[ "$(elf_machine "$file")" = $foreign_machine ] || fail "$(basename "$file") of the $foreign build is for another machine"
 	case $file in
 	*.so) say "$foreign $(basename "$file"): $(stat -c %s "$file") bytes" ;;
-	*) weigh "$foreign $(basename "$file")" "$(stat -c %s "$file")" $binary_most ;;
+	*) weigh "$(basename "$file"): the binary, $foreign" "$(stat -c %s "$file")" $binary_most ;;
 	esac
 done
 
