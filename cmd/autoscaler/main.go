@@ -214,25 +214,20 @@ func (f *settings) slo() scaling.SLO {
 	return p
 }
 
+// prometheusExample is a --prometheus-url.
+const prometheusExample = "http://localhost:9090"
+
 // prometheus finds the way to Prometheus.
 func (f *settings) prometheus(cluster *kube.Cluster, log *slog.Logger) (*url.URL, *http.Client, error) {
-	text := f.PrometheusURL
-	if text == "" && cluster.Inside() {
-		text = "http://prometheus-service:9090"
+	if f.PrometheusURL != "" {
+		base, err := command.WebURL("--prometheus-url", f.PrometheusURL, prometheusExample)
+		return base, &http.Client{}, err
 	}
-	if text == "" {
-		base, client, err := cluster.ServiceProxy("prometheus-service", "9090")
-		if err != nil {
-			return nil, nil, err
-		}
-		log.Info("Prometheus is reached through the API server", "service", "prometheus-service", "namespace", cluster.Namespace())
-		return base, client, nil
+	base, client, err := cluster.Prometheus()
+	if err == nil && !cluster.Inside() {
+		log.Info("Prometheus is reached through the API server", "url", base.Redacted())
 	}
-	base, err := url.Parse(text)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, nil, &command.Misuse{Flag: "--prometheus-url", Value: text, Rule: "must be an http or https URL such as http://localhost:9090"}
-	}
-	return base, &http.Client{}, nil
+	return base, client, err
 }
 
 // elect is how it becomes the one that acts. Whoever changes nothing needs nobody's leave.

@@ -209,12 +209,6 @@ func (f *driving) find(o *loadtest.Options, client *http.Client) error {
 // cpuQuery is what all replicas use, in cores; a container without a name is a pod under Docker.
 const cpuQuery = `sum(max by (pod) (rate(container_cpu_usage_seconds_total{namespace=%q,pod=~%q,container=~"resnet|"}[1m])))`
 
-// Prometheus' Service in the cluster.
-const (
-	prometheusService = "prometheus-service"
-	prometheusPort    = "9090"
-)
-
 // askPrometheus bounds a look at Prometheus.
 const askPrometheus = 2 * time.Second
 
@@ -227,23 +221,18 @@ func (f *driving) findCPU(o *loadtest.Options, cluster *kube.Cluster) error {
 		namespace = f.Namespace
 	}
 	var base *url.URL
+	var err error
 	client := &http.Client{}
 	switch {
 	case f.PrometheusURL != "":
-		said, err := url.Parse(f.PrometheusURL)
-		if err != nil || said.Scheme != "http" && said.Scheme != "https" || said.Host == "" {
-			return &command.Misuse{Flag: "--prometheus-url", Value: f.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
-		}
-		base = said
-	case cluster != nil && cluster.Inside():
-		base = &url.URL{Scheme: "http", Host: prometheusService + ":" + prometheusPort}
+		base, err = command.WebURL("--prometheus-url", f.PrometheusURL, "http://localhost:9090")
 	case cluster != nil:
-		var err error
-		if base, client, err = cluster.ServiceProxy(prometheusService, prometheusPort); err != nil {
-			return err
-		}
+		base, client, err = cluster.Prometheus()
 	default:
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	query := fmt.Sprintf(cpuQuery, namespace, f.Deployment+"-.*")
 	o.CPU = func(ctx context.Context) (float64, error) {
