@@ -56,9 +56,7 @@ func (e *explanation) Run(ctx context.Context, log *slog.Logger, out io.Writer) 
 	}
 	account.Decisions = account.Decisions[:1]
 	if e.Output == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(account)
+		return command.WriteJSON(out, account)
 	}
 	return explainText(out, source, account)
 }

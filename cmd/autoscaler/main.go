@@ -178,42 +178,6 @@ func (f *settings) options(cluster *kube.Cluster, log *slog.Logger) (autoscaler.
 	}, nil
 }
 
-func (f *settings) ceiling() scaling.Ceiling {
-	return scaling.Ceiling{Replicas: f.MaxReplicas, Price: f.Price, MaxCost: f.MaxCost}
-}
-
-func (f *settings) policy() scaling.Policy {
-	if f.Policy == "slo" {
-		return f.slo()
-	}
-	t := scaling.Target{
-		Min: f.MinReplicas, Max: f.ceiling().Max(), MaxWhy: f.ceiling().Why(), Tolerance: f.Tolerance, UpWindow: f.UpWindow, DownWindow: 300 * time.Second,
-		UpSteps:   []scaling.Step{{Percent: 100, Period: 15 * time.Second}, {Pods: 4, Period: 15 * time.Second}},
-		DownSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}},
-	}
-	if len(f.UpPolicy) > 0 {
-		t.UpSteps = f.UpPolicy
-	}
-	if len(f.DownPolicy) > 0 {
-		t.DownSteps = f.DownPolicy
-	}
-	if f.DownWindow != nil {
-		t.DownWindow = *f.DownWindow
-	}
-	return t
-}
-
-func (f *settings) slo() scaling.SLO {
-	p := scaling.SLO{
-		Min: f.MinReplicas, Max: f.ceiling().Max(), MaxWhy: f.ceiling().Why(), Latency: f.SLOLatency, Interval: f.Interval,
-		UpSteps: f.UpPolicy, DownSteps: f.DownPolicy, QueueTimeout: f.QueueTimeout, Tuning: scaling.DefaultTuning(),
-	}
-	if f.DownWindow != nil {
-		p.Tuning.Calm, p.Tuning.Settle = *f.DownWindow, min(p.Tuning.Settle, *f.DownWindow)
-	}
-	return p
-}
-
 // prometheusExample is a --prometheus-url.
 const prometheusExample = "http://localhost:9090"
 

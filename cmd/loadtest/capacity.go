@@ -58,7 +58,7 @@ func (f *findCapacity) Run(ctx context.Context, out io.Writer) error {
 		return ended
 	}
 	if f.JSON {
-		err = writeJSON(out, found)
+		err = command.WriteJSON(out, found)
 	} else {
 		err = term.WriteCapacity(out, found)
 	}
