@@ -32,9 +32,8 @@ type explanation struct {
 
 // Validate checks the URL beside the settings.
 func (e *explanation) Validate() error {
-	base, err := url.Parse(e.URL)
-	ok := err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != ""
-	return errors.Join(e.settings.Validate(), command.Check(ok, "--autoscaler-url", e.URL, "must be an http or https URL such as http://localhost:8081"))
+	_, err := command.WebURL("--autoscaler-url", e.URL, "http://localhost:8081")
+	return errors.Join(e.settings.Validate(), err)
 }
 
 // errNobody is that no autoscaler answers.
@@ -57,9 +56,7 @@ func (e *explanation) Run(ctx context.Context, log *slog.Logger, out io.Writer) 
 	}
 	account.Decisions = account.Decisions[:1]
 	if e.Output == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(account)
+		return command.WriteJSON(out, account)
 	}
 	return explainText(out, source, account)
 }

@@ -178,61 +178,20 @@ func (f *settings) options(cluster *kube.Cluster, log *slog.Logger) (autoscaler.
 	}, nil
 }
 
-func (f *settings) ceiling() scaling.Ceiling {
-	return scaling.Ceiling{Replicas: f.MaxReplicas, Price: f.Price, MaxCost: f.MaxCost}
-}
-
-func (f *settings) policy() scaling.Policy {
-	if f.Policy == "slo" {
-		return f.slo()
-	}
-	t := scaling.Target{
-		Min: f.MinReplicas, Max: f.ceiling().Max(), MaxWhy: f.ceiling().Why(), Tolerance: f.Tolerance, UpWindow: f.UpWindow, DownWindow: 300 * time.Second,
-		UpSteps:   []scaling.Step{{Percent: 100, Period: 15 * time.Second}, {Pods: 4, Period: 15 * time.Second}},
-		DownSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}},
-	}
-	if len(f.UpPolicy) > 0 {
-		t.UpSteps = f.UpPolicy
-	}
-	if len(f.DownPolicy) > 0 {
-		t.DownSteps = f.DownPolicy
-	}
-	if f.DownWindow != nil {
-		t.DownWindow = *f.DownWindow
-	}
-	return t
-}
-
-func (f *settings) slo() scaling.SLO {
-	p := scaling.SLO{
-		Min: f.MinReplicas, Max: f.ceiling().Max(), MaxWhy: f.ceiling().Why(), Latency: f.SLOLatency, Interval: f.Interval,
-		UpSteps: f.UpPolicy, DownSteps: f.DownPolicy, QueueTimeout: f.QueueTimeout, Tuning: scaling.DefaultTuning(),
-	}
-	if f.DownWindow != nil {
-		p.Tuning.Calm, p.Tuning.Settle = *f.DownWindow, min(p.Tuning.Settle, *f.DownWindow)
-	}
-	return p
-}
+// prometheusExample is a --prometheus-url.
+const prometheusExample = "http://localhost:9090"
 
 // prometheus finds the way to Prometheus.
 func (f *settings) prometheus(cluster *kube.Cluster, log *slog.Logger) (*url.URL, *http.Client, error) {
-	text := f.PrometheusURL
-	if text == "" && cluster.Inside() {
-		text = "http://prometheus-service:9090"
+	if f.PrometheusURL != "" {
+		base, err := command.WebURL("--prometheus-url", f.PrometheusURL, prometheusExample)
+		return base, &http.Client{}, err
 	}
-	if text == "" {
-		base, client, err := cluster.ServiceProxy("prometheus-service", "9090")
-		if err != nil {
-			return nil, nil, err
-		}
-		log.Info("Prometheus is reached through the API server", "service", "prometheus-service", "namespace", cluster.Namespace())
-		return base, client, nil
+	base, client, err := cluster.Prometheus()
+	if err == nil && !cluster.Inside() {
+		log.Info("Prometheus is reached through the API server", "url", base.Redacted())
 	}
-	base, err := url.Parse(text)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, nil, &command.Misuse{Flag: "--prometheus-url", Value: text, Rule: "must be an http or https URL such as http://localhost:9090"}
-	}
-	return base, &http.Client{}, nil
+	return base, client, err
 }
 
 // elect is how it becomes the one that acts. Whoever changes nothing needs nobody's leave.

@@ -173,11 +173,11 @@ func (s *simulation) replay(ctx context.Context, t simulate.Trace) ([]outcome, e
 // policy is one of them by its name, as the autoscaler itself would be set up.
 func (s *simulation) policy(name string, c simulate.Cluster, least int, down time.Duration) scaling.Policy {
 	if name == "slo" {
-		return scaling.SLO{Min: least, Max: s.ceiling().Max(), Latency: c.Latency, Interval: simulate.Interval, QueueTimeout: c.QueueTimeout, Tuning: scaling.DefaultTuning()}
+		p := slo(least, s.ceiling(), c.Latency)
+		p.Interval, p.QueueTimeout = simulate.Interval, c.QueueTimeout
+		return p
 	}
-	return scaling.Target{
-		Min: least, Max: s.ceiling().Max(), Tolerance: 0.1, DownWindow: down,
-		UpSteps:   []scaling.Step{{Percent: 100, Period: 15 * time.Second}, {Pods: 4, Period: 15 * time.Second}},
-		DownSteps: []scaling.Step{{Percent: 100, Period: 15 * time.Second}},
-	}
+	t := target(least, s.ceiling())
+	t.DownWindow = down
+	return t
 }

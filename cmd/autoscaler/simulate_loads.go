@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,9 +65,9 @@ func cutLast(text, sep string) (before, after string, ok bool) {
 const arrivalsQuery = `sum(rate(dispatcher_arrivals_total[1m])) or sum(rate(inference_requests_total[1m]))`
 
 func (s *simulation) fromPrometheus(ctx context.Context) (simulate.Trace, error) {
-	base, err := url.Parse(s.PrometheusURL)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return simulate.Trace{}, &command.Misuse{Flag: "--prometheus-url", Value: s.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
+	base, err := command.WebURL("--prometheus-url", s.PrometheusURL, prometheusExample)
+	if err != nil {
+		return simulate.Trace{}, err
 	}
 	const step = 15 * time.Second
 	rates, err := prom.New(base, &http.Client{}, 30*time.Second).Range(ctx, arrivalsQuery, time.Now().Truncate(step), s.FromPrometheus, step)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"resnet-autoscaling/internal/command"
 	"resnet-autoscaling/internal/report"
 )
 
@@ -32,29 +32,22 @@ func printJSON(out io.Writer, outcomes []outcome) error {
 			Scalings: o.Scalings, Reversals: o.Reversals, OracleReplicaSeconds: o.oracle.Instant, Cost: o.cost,
 		})
 	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(lines)
+	return command.WriteJSON(out, lines)
 }
 
-// print prints a table for each trace.
+// print prints a table for each trace, and then what it recommends.
 func (s *simulation) print(out io.Writer, outcomes []outcome) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	trace := ""
 	for _, o := range outcomes {
 		if o.Trace != trace {
 			trace = o.Trace
-			hours := float64(o.Seconds) / 3600
-			fmt.Fprintf(w, "%s: %.3g h, %d requests; a replica answers %.3g rps, pods start in %v\n", trace, hours, o.Offered, o.capacity, s.StartTime)
-			fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t"+s.money("cost"))
-			fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t%s\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding, s.paid(o.oracle.Instant))
-			fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t%s\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant, s.paid(o.oracle.Holding))
+			s.printHead(w, o)
 		}
-		if o.recommend {
-			continue
+		if !o.recommend {
+			fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t%s\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
+				o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals, s.paid(o.ReplicaSeconds))
 		}
-		fmt.Fprintf(w, "%s\t%.3f %%\t%.0f\t%.3f\t%.3f\t%d\t%d\t%s\n", o.policy, 100*o.Violations(), o.ReplicaSeconds,
-			o.ReplicaSeconds/o.oracle.Instant, o.ReplicaSeconds/o.oracle.Holding, o.Scalings, o.Reversals, s.paid(o.ReplicaSeconds))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -63,15 +56,30 @@ func (s *simulation) print(out io.Writer, outcomes []outcome) error {
 		if !o.recommend {
 			continue
 		}
-		verdict := "keeps the SLO"
-		if o.Violations() > allowed {
-			verdict = "comes nearest to the SLO; no setting keeps it"
-		}
-		if _, err := fmt.Fprintf(out, "%s: %s\n  %s: %.3f %% late, %.0f replica-seconds\n", o.Trace, o.flags, verdict, 100*o.Violations(), o.ReplicaSeconds); err != nil {
+		if err := recommend(out, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printHead tells what the table is of, and what the clairvoyants did. The table's writer keeps errors until it is flushed.
+func (s *simulation) printHead(w io.Writer, o outcome) {
+	hours := float64(o.Seconds) / 3600
+	fmt.Fprintf(w, "%s: %.3g h, %d requests; a replica answers %.3g rps, pods start in %v\n", o.Trace, hours, o.Offered, o.capacity, s.StartTime)
+	fmt.Fprintln(w, "policy\tviolations\treplica-seconds\t× instant\t× holding\tscalings\treversals\t"+s.money("cost"))
+	fmt.Fprintf(w, "clairvoyant, instant\t0\t%.0f\t1\t%.3f\t\t\t%s\n", o.oracle.Instant, o.oracle.Instant/o.oracle.Holding, s.paid(o.oracle.Instant))
+	fmt.Fprintf(w, "clairvoyant, holding 60 s\t0\t%.0f\t%.3f\t1\t\t\t%s\n", o.oracle.Holding, o.oracle.Holding/o.oracle.Instant, s.paid(o.oracle.Holding))
+}
+
+// recommend tells the flags that did best, and how well.
+func recommend(out io.Writer, o outcome) error {
+	verdict := "keeps the SLO"
+	if o.Violations() > allowed {
+		verdict = "comes nearest to the SLO; no setting keeps it"
+	}
+	_, err := fmt.Fprintf(out, "%s: %s\n  %s: %.3f %% late, %.0f replica-seconds\n", o.Trace, o.flags, verdict, 100*o.Violations(), o.ReplicaSeconds)
+	return err
 }
 
 // money is a cell of the column that is there only where a replica has a price.

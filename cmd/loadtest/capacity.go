@@ -48,17 +48,17 @@ var (
 
 // Run searches, and tells each step and the answer; of a search that was ended early, what is known by then.
 func (f *findCapacity) Run(ctx context.Context, out io.Writer) error {
-	d, err := f.prepare(f.MaxInFlight)
+	o, undo, err := f.prepare()
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	found, ended := f.search(ctx, d.options, out)
+	defer undo()
+	found, ended := f.search(ctx, o, out)
 	if ended != nil && !errors.Is(ended, errEarly) {
 		return ended
 	}
 	if f.JSON {
-		err = writeJSON(out, found)
+		err = command.WriteJSON(out, found)
 	} else {
 		err = term.WriteCapacity(out, found)
 	}

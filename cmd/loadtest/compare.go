@@ -47,7 +47,7 @@ func (c *compare) Run(out io.Writer) error {
 		LatencyRatio: c.MaxLatencyRatio, ThroughputRatio: c.MinThroughputRatio, ErrorPoints: c.MaxErrorPoints,
 	})
 	if c.JSON {
-		err = writeJSON(out, told)
+		err = command.WriteJSON(out, told)
 	} else {
 		err = term.WriteComparison(out, told)
 	}
@@ -75,7 +75,7 @@ func readResult(argument, name string) (summary.Result, error) {
 // readResults reads what --json wrote, once or several times, one behind the other.
 func readResults(argument, name string) (all []summary.Result, err error) {
 	file := os.Stdin
-	if name != stdin {
+	if name != standard {
 		if file, err = os.Open(name); err != nil {
 			return nil, notAResult(argument, name, err)
 		}
@@ -97,18 +97,9 @@ func readResults(argument, name string) (all []summary.Result, err error) {
 	}
 }
 
-// stdin is how a file's name says the standard input.
-const stdin = "-"
+// standard is how a file's name says the standard input, or output.
+const standard = "-"
 
 func notAResult(argument, name string, err error) error {
 	return &command.Misuse{Flag: argument, Value: name, Rule: "must be a result that --json wrote: " + err.Error()}
-}
-
-func writeJSON(out io.Writer, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%s\n", text)
-	return err
 }

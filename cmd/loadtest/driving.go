@@ -2,24 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"resnet-autoscaling/internal/alarm"
-	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/command"
-	"resnet-autoscaling/internal/kube"
 	"resnet-autoscaling/internal/loadtest"
-	"resnet-autoscaling/internal/pace"
-	"resnet-autoscaling/internal/prom"
 	"resnet-autoscaling/internal/summary"
 )
 
@@ -59,48 +48,29 @@ func (f *driving) Validate() error {
 	)
 }
 
-// prepared is what a test needs of the world.
-type prepared struct {
-	options loadtest.Options
-	undo    []func()
-}
-
-func (p *prepared) close() {
-	for i := len(p.undo) - 1; i >= 0; i-- {
-		p.undo[i]()
+// prepare reads what is to be sent, and finds where to. Undo it when the tests are over.
+func (f *driving) prepare() (o loadtest.Options, undo func(), err error) {
+	o = loadtest.Options{Spacing: f.spacing(), Form: f.form(), Timeout: f.Timeout, MaxInFlight: f.MaxInFlight}
+	if o.Pictures, err = f.pictures(); err != nil {
+		return o, nil, err
 	}
-}
-
-// prepare reads what is to be sent, and finds the ways to where.
-func (f *driving) prepare(maxInFlight int) (*prepared, error) {
-	pictures, err := f.pictures()
-	if err != nil {
-		return nil, err
-	}
-	header, err := f.header()
-	if err != nil {
-		return nil, err
+	if o.Header, err = f.header(); err != nil {
+		return o, nil, err
 	}
 	roots, err := f.roots()
 	if err != nil {
-		return nil, err
+		return o, nil, err
+	}
+	client := loadtest.Connections{Most: f.Connections, Fresh: f.NoKeepalive, HTTP2: f.HTTP2, Roots: roots}.Client(f.MaxInFlight)
+	if err := f.find(&o, client); err != nil {
+		return o, nil, err
 	}
 	clock, err := alarm.New()
 	if err != nil {
-		return nil, err
+		return o, nil, err
 	}
-	client := loadtest.Connections{Most: f.Connections, Fresh: f.NoKeepalive, HTTP2: f.HTTP2, Roots: roots}.Client(maxInFlight)
-	p := &prepared{
-		options: loadtest.Options{
-			Spacing: f.spacing(), Pictures: pictures, Form: f.form(), Header: header, Timeout: f.Timeout, MaxInFlight: f.MaxInFlight, Sleep: clock.Sleep,
-		},
-		undo: []func(){func() { clock.Close() }, client.CloseIdleConnections},
-	}
-	if err := f.find(&p.options, client); err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
+	o.Sleep = clock.Sleep
+	return o, func() { client.CloseIdleConnections(); clock.Close() }, nil
 }
 
 func run(ctx context.Context, o loadtest.Options) (summary.Result, error) {
@@ -109,145 +79,4 @@ func run(ctx context.Context, o loadtest.Options) (summary.Result, error) {
 		return summary.Result{}, err
 	}
 	return service.Run(ctx)
-}
-
-func (f *driving) spacing() pace.Spacing {
-	if f.Poisson {
-		return pace.Poisson(f.Seed)
-	}
-	return pace.Even()
-}
-
-func (f *driving) form() loadtest.Form {
-	switch {
-	case f.Protocol == "v2":
-		return loadtest.V2(f.Model)
-	case f.Form == "multipart":
-		return loadtest.Multipart()
-	default:
-		return loadtest.Raw()
-	}
-}
-
-func (f *driving) header() (http.Header, error) {
-	header := http.Header{}
-	for _, line := range f.Header {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t\r\n/") {
-			return nil, &command.Misuse{Flag: "--header", Value: withheld, Rule: "must be NAME: VALUE"}
-		}
-		header.Add(name, strings.TrimSpace(value))
-	}
-	return header, nil
-}
-
-func (f *driving) roots() (*x509.CertPool, error) {
-	if f.CA == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(f.CA)
-	if err != nil {
-		return nil, &command.Misuse{Flag: "--ca", Value: f.CA, Rule: "must be a file of certificates: " + err.Error()}
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, &command.Misuse{Flag: "--ca", Value: f.CA, Rule: "must hold a certificate as PEM"}
-	}
-	return roots, nil
-}
-
-func (f *driving) pictures() ([]loadtest.Picture, error) {
-	info, err := os.Stat(f.Images)
-	if err != nil {
-		return nil, &command.Misuse{Flag: "--images", Value: f.Images, Rule: "must be a picture or a folder of pictures"}
-	}
-	var pictures []loadtest.Picture
-	if info.IsDir() {
-		pictures, err = loadtest.LoadPictures(os.DirFS(f.Images))
-	} else {
-		pictures, err = loadtest.LoadPicture(os.DirFS(filepath.Dir(f.Images)), filepath.Base(f.Images))
-	}
-	if err != nil || f.Expect == "" {
-		return pictures, err
-	}
-	labels, err := os.Open(f.Expect)
-	if err != nil {
-		return nil, &command.Misuse{Flag: "--expect", Value: f.Expect, Rule: "must be a CSV of file,synset"}
-	}
-	defer labels.Close()
-	return pictures, loadtest.Expect(pictures, labels)
-}
-
-// find is what is known about where to send, and of the cluster behind it.
-func (f *driving) find(o *loadtest.Options, client *http.Client) error {
-	o.Where = loadtest.Where{Client: client, Default: &url.URL{Scheme: "http", Host: "localhost:8080", Path: api.PathPredict}}
-	if f.URL != "" {
-		said, err := url.Parse(f.URL)
-		if err != nil {
-			return &command.Misuse{Flag: "--url", Value: f.URL, Rule: err.Error()}
-		}
-		o.Where.Said = said
-	}
-	cluster, err := kube.Connect(kube.ConnectOptions{Kubeconfig: f.Kubeconfig, Context: f.Context, Namespace: f.Namespace, UserAgent: about.Name})
-	var misuse *command.Misuse
-	if errors.As(err, &misuse) {
-		return err
-	}
-	if err == nil { // no cluster is nothing unusual: the service may run without one
-		deployment, err := cluster.Deployment(f.Deployment)
-		if err != nil {
-			return err
-		}
-		o.Where.Cluster, o.Desired, o.Decisions = cluster, deployment.Desired, deployment.Decisions
-	}
-	return f.findCPU(o, cluster)
-}
-
-// cpuQuery is what all replicas use, in cores; a container without a name is a pod under Docker.
-const cpuQuery = `sum(max by (pod) (rate(container_cpu_usage_seconds_total{namespace=%q,pod=~%q,container=~"resnet|"}[1m])))`
-
-// Prometheus' Service in the cluster.
-const (
-	prometheusService = "prometheus-service"
-	prometheusPort    = "9090"
-)
-
-// askPrometheus bounds a look at Prometheus.
-const askPrometheus = 2 * time.Second
-
-// findCPU is the way to Prometheus, where there is one.
-func (f *driving) findCPU(o *loadtest.Options, cluster *kube.Cluster) error {
-	namespace := "default"
-	if cluster != nil {
-		namespace = cluster.Namespace()
-	} else if f.Namespace != "" {
-		namespace = f.Namespace
-	}
-	var base *url.URL
-	client := &http.Client{}
-	switch {
-	case f.PrometheusURL != "":
-		said, err := url.Parse(f.PrometheusURL)
-		if err != nil || said.Scheme != "http" && said.Scheme != "https" || said.Host == "" {
-			return &command.Misuse{Flag: "--prometheus-url", Value: f.PrometheusURL, Rule: "must be an http or https URL such as http://localhost:9090"}
-		}
-		base = said
-	case cluster != nil && cluster.Inside():
-		base = &url.URL{Scheme: "http", Host: prometheusService + ":" + prometheusPort}
-	case cluster != nil:
-		var err error
-		if base, client, err = cluster.ServiceProxy(prometheusService, prometheusPort); err != nil {
-			return err
-		}
-	default:
-		return nil
-	}
-	query := fmt.Sprintf(cpuQuery, namespace, f.Deployment+"-.*")
-	o.CPU = func(ctx context.Context) (float64, error) {
-		return prom.New(base, client, askPrometheus).Value(ctx, query)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -15,9 +14,6 @@ import (
 	"resnet-autoscaling/internal/summary"
 	"resnet-autoscaling/internal/term"
 )
-
-// stdout is how a file's name says the standard output.
-const stdout = "-"
 
 // outputs are the files that a result is written to; "": it is not.
 type outputs struct{ json, csv, openMetrics, results, report, svg string }
@@ -33,7 +29,7 @@ func (o outputs) check() error {
 	}
 	for _, flag := range slices.Sorted(maps.Keys(flags)) {
 		name := flags[flag]
-		if name == "" || name == stdout && flag == "--json" {
+		if name == "" || name == standard && flag == "--json" {
 			continue
 		}
 		if err := command.CheckWritable(flag, name); err != nil {
@@ -43,21 +39,32 @@ func (o outputs) check() error {
 	return nil
 }
 
-// write tells the result to a person, and writes the files.
+// write tells the result to a person, or as JSON where that is asked for, and writes the files.
 func (o outputs) write(result summary.Result, settings []report.Setting, out io.Writer) error {
-	if o.json != stdout {
-		if err := term.WriteResult(out, result); err != nil {
-			return fmt.Errorf("write the summary: %w", err)
+	if o.json == standard {
+		if err := command.WriteJSON(out, result); err != nil {
+			return fmt.Errorf("--json: %w", err)
 		}
+		o.json = ""
+		return o.writeFiles(result, settings)
 	}
-	if err := o.writeJSON(result, out); err != nil {
-		return fmt.Errorf("--json: %w", err)
+	if err := term.WriteResult(out, result); err != nil {
+		return fmt.Errorf("write the summary: %w", err)
 	}
+	if err := o.writeFiles(result, settings); err != nil || o.report == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "  %-14s%s\n", "report", o.report)
+	return err
+}
+
+func (o outputs) writeFiles(result summary.Result, settings []report.Setting) error {
 	page := report.Test{Result: result, Command: shell(unsecret(os.Args)), Settings: settings}
 	for _, file := range []struct {
 		flag, name string
 		write      func(io.Writer) error
 	}{
+		{"--json", o.json, func(w io.Writer) error { return command.WriteJSON(w, result) }},
 		{"--csv", o.csv, func(w io.Writer) error { return results.WriteSeconds(w, result) }},
 		{"--openmetrics", o.openMetrics, func(w io.Writer) error { return results.WriteOpenMetrics(w, result) }},
 		{"--report", o.report, func(w io.Writer) error { return report.Write(w, page) }},
@@ -70,11 +77,7 @@ func (o outputs) write(result summary.Result, settings []report.Setting, out io.
 			return fmt.Errorf("%s: %w", file.flag, err)
 		}
 	}
-	if o.report == "" || o.json == stdout {
-		return nil
-	}
-	_, err := fmt.Fprintf(out, "  %-14s%s\n", "report", o.report)
-	return err
+	return nil
 }
 
 // writeFile writes a file whole or not at all.
@@ -84,20 +87,4 @@ func writeFile(name string, write func(io.Writer) error) error {
 		return err
 	}
 	return os.WriteFile(name, whole.Bytes(), 0o644)
-}
-
-func (o outputs) writeJSON(result summary.Result, out io.Writer) error {
-	if o.json == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
-	}
-	text = append(text, '\n')
-	if o.json == stdout {
-		_, err = out.Write(text)
-		return err
-	}
-	return os.WriteFile(o.json, text, 0o644)
 }

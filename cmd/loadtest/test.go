@@ -50,12 +50,11 @@ func (f *test) Run(ctx context.Context, log *slog.Logger, out io.Writer) error {
 	if err := f.outputs().check(); err != nil {
 		return err
 	}
-	d, err := f.prepare(f.MaxInFlight)
+	o, undo, err := f.prepare()
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	o := d.options
+	defer undo()
 	o.Screen = unseen{}
 	if !f.Quiet {
 		screen := term.NewScreen(os.Stderr)

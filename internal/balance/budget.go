@@ -12,10 +12,13 @@ const (
 // RetryBudget keeps retries from multiplying an overload: when everything fails, each request is tried once and a few twice. The zero value
 // is a full budget; one goroutine at a time may use it.
 type RetryBudget struct {
-	seconds [budgetSeconds]struct {
-		second            int64
-		requests, retries int
-	}
+	seconds [budgetSeconds]budgetSecond
+}
+
+// budgetSecond is what happened in one second.
+type budgetSecond struct {
+	second            int64 // since 1970
+	requests, retries int
 }
 
 // Request notes a request.
@@ -36,13 +39,10 @@ func (b *RetryBudget) Retry(now time.Time) bool {
 	return true
 }
 
-func (b *RetryBudget) at(now time.Time) *struct {
-	second            int64
-	requests, retries int
-} {
+func (b *RetryBudget) at(now time.Time) *budgetSecond {
 	s := &b.seconds[now.Unix()%budgetSeconds]
 	if s.second != now.Unix() {
-		s.second, s.requests, s.retries = now.Unix(), 0, 0
+		*s = budgetSecond{second: now.Unix()}
 	}
 	return s
 }

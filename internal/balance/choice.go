@@ -14,16 +14,17 @@ type Choice struct {
 	replica *replica
 	// Place is the first place in the line, from 1, for whom this replica is better than waiting for a quicker one that is busy now.
 	Place int
-	// Again is when to choose anew if the line is shorter than that, or there is no credit: the quicker ones may not come back, and one that is
-	// about to end a request may be sent the next.
+	// Again is when to choose anew if the line is shorter than that, or there is no credit: the quicker ones may not come back, and one that
+	// is about to end a request may be sent the next.
 	Again time.Duration
 }
 
 // Name is the replica's name.
 func (c Choice) Name() string { return c.replica.endpoint.Name }
 
-// Choose finds the replica that would answer soonest, of those with a credit and not among skip. Of several that are about as quick
-// it is the least loaded, then the one that other dispatchers use least, then the one that has rested longest: a replica under a CPU quota is slower when it has just worked.
+// Choose finds the replica that would answer soonest, of those with a credit and not among skip. Of several that are about as quick it is
+// the least loaded, then the one that other dispatchers use least, then the one that has rested longest: a replica under a CPU quota is
+// slower when it has just worked.
 //
 // A slow replica is not used for the next request when that would be answered sooner by waiting for a quick one, but for one so far back
 // in the line that it would not: as many requests may wait as the quick ones finish in the time that the slow one takes longer. (W. Lin and
@@ -31,7 +32,7 @@ func (c Choice) Name() string { return c.replica.endpoint.Name }
 //
 // ok is false when there is no credit.
 func (p *Pool) Choose(now time.Time, skip map[string]bool) (c Choice, ok bool) {
-	p.never(now)
+	p.keepOne(now)
 	p.free = p.free[:0]
 	soonest := time.Duration(math.MaxInt64)
 	for _, r := range p.all {
@@ -59,6 +60,7 @@ type candidate struct {
 	in time.Duration
 }
 
+// before orders replicas that are about as quick.
 func (c candidate) before(other candidate, now time.Time) bool {
 	return cmp.Or(
 		cmp.Compare(c.load(now, c.expected(now))*float64(other.slots), other.load(now, other.expected(now))*float64(c.slots)),
@@ -85,25 +87,3 @@ func (p *Pool) placed(best candidate, now time.Time) Choice {
 	}
 	return c
 }
-
-// Grant is one credit taken. Exactly one of its ends must be called, once, when the request is over.
-type Grant struct {
-	pool     *Pool
-	replica  *replica
-	endpoint Endpoint // as it was then: its holder reads it while the pool changes
-	start    time.Time
-}
-
-// Take takes the credit.
-func (p *Pool) Take(c Choice, now time.Time) *Grant {
-	g := &Grant{pool: p, replica: c.replica, endpoint: c.replica.endpoint, start: now}
-	c.replica.grants = append(c.replica.grants, g)
-	c.replica.busy = now
-	return g
-}
-
-// Name is the replica's name.
-func (g *Grant) Name() string { return g.endpoint.Name }
-
-// URL is where to send the request.
-func (g *Grant) URL() string { return g.endpoint.URL }

@@ -3,7 +3,6 @@ package balance
 import (
 	"container/heap"
 	"errors"
-	"math"
 	"time"
 )
 
@@ -20,17 +19,6 @@ const (
 	greedy = 8
 	// unpaced is what a place costs while it is not known how quickly the line moves.
 	unpaced = time.Millisecond
-)
-
-// How the rate at which requests are said to leave is corrected by the one at which they do leave while others wait: over the last ones, within
-// bounds.
-const (
-	forgotten      = 0.005 // of all that was seen, with each request that leaves
-	trusted        = 50    // requests for which what is said is taken for true at first
-	fastest        = 2.0   // times the stated rate
-	slowest        = 0.05
-	outdated       = 5 * time.Second // halves a correction that nothing has confirmed for so long
-	longestBetween = time.Second     // two that leave: more is an accident
 )
 
 // Ticket is a request in the line.
@@ -62,6 +50,7 @@ type Line[V any] struct {
 	stands  time.Time // since when there has always been somebody in it
 }
 
+// account is what the line knows of a client with requests in it.
 type account struct {
 	waiting int
 	clock   time.Time // when its last request was due
@@ -84,8 +73,8 @@ func (l *Line[V]) Stands(now time.Time) time.Duration {
 }
 
 // Join puts a request into the line, where rate is how many requests a second leave it; 0: not known. It foresees how long the request will
-// wait: for those before it at that rate, corrected by how they did leave; 0 where nothing is known. A request that is back
-// from a replica that failed has its old order. Error: ErrFull.
+// wait: for those before it at that rate, corrected by how they did leave; 0 where nothing is known. A request that is back from a replica
+// that failed has its old order. Error: ErrFull.
 func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Duration, err error) {
 	a := l.account(t.Client)
 	free := l.limit - len(l.tickets)
@@ -109,6 +98,7 @@ func (l *Line[V]) Join(t *Ticket[V], now time.Time, rate float64) (wait time.Dur
 	return wait, nil
 }
 
+// ahead counts those before it.
 func (l *Line[V]) ahead(t *Ticket[V]) (n int) {
 	for _, other := range l.tickets {
 		if other.due.Before(t.due) {
@@ -118,38 +108,7 @@ func (l *Line[V]) ahead(t *Ticket[V]) (n int) {
 	return n
 }
 
-// pace is how quickly requests leave while others wait, beside what was said.
-type pace struct {
-	last         time.Time // when one left others behind; zero: it left none
-	seen, stated float64   // seconds that the last ones took, and should have taken
-	learned      time.Time
-}
-
-// left notes that a request left at a stated rate, and whether it left others behind.
-func (p *pace) left(now time.Time, rate float64, others bool) {
-	if !p.last.IsZero() && rate > 0 {
-		if p.stated == 0 {
-			p.seen, p.stated = trusted/rate, trusted/rate
-		}
-		p.seen += min(now.Sub(p.last), longestBetween).Seconds() - forgotten*p.seen
-		p.stated += 1/rate - forgotten*p.stated
-		p.learned = now
-	}
-	p.last = time.Time{}
-	if others {
-		p.last = now
-	}
-}
-
-// correction is what to multiply a stated rate by.
-func (p *pace) correction(now time.Time) float64 {
-	if p.seen == 0 {
-		return 1
-	}
-	c := min(max(p.stated/p.seen, slowest), fastest)
-	return 1 + (c-1)*math.Exp2(-now.Sub(p.learned).Seconds()/outdated.Seconds())
-}
-
+// charge puts the account's clock forward by one request.
 func (a *account) charge(now time.Time, clients int, rate float64) {
 	cost := unpaced
 	if rate > 0 {

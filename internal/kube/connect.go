@@ -84,6 +84,21 @@ func (c *Cluster) Namespace() string { return c.namespace }
 // Inside tells whether this process runs in a pod of the cluster, where Services resolve by name.
 func (c *Cluster) Inside() bool { return c.inside }
 
+// The Service of the cluster's Prometheus.
+const (
+	prometheusService = "prometheus-service"
+	prometheusPort    = "9090"
+)
+
+// Prometheus is where the cluster's Prometheus is, and a client that may ask it: by its Service's name inside of the cluster, else through
+// the API server.
+func (c *Cluster) Prometheus() (*url.URL, *http.Client, error) {
+	if c.inside {
+		return &url.URL{Scheme: "http", Host: prometheusService + ":" + prometheusPort}, &http.Client{}, nil
+	}
+	return c.ServiceProxy(prometheusService, prometheusPort)
+}
+
 // ServiceProxy is the URL of a Service as the API server proxies to it, and a client that may ask it. port is the Service
 // port's name or number; empty for a Service with one port.
 func (c *Cluster) ServiceProxy(service, port string) (*url.URL, *http.Client, error) {

@@ -9,11 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // eventSource is the component that an autoscaler's Events name, in every process that writes or reads them.
@@ -32,7 +29,7 @@ func (d *Deployment) DecisionLog(log *slog.Logger) *DecisionLog { return &Decisi
 // an Event's: whole seconds. While they cannot be read it tries again: it says so in the log, once, and when it is over, and tells it
 // to readable each time it notices.
 func (l *DecisionLog) Follow(ctx context.Context, decided func(at time.Time, decision string), readable func(bool)) {
-	l.deployment.followEvents(ctx, &decisionStore{decided: decided}, l.log, func(err error) { readable(err == nil) })
+	l.deployment.followEvents(ctx, &decisionTeller{decided: decided}, l.log, func(err error) { readable(err == nil) })
 }
 
 // Decisions tells what an autoscaler did to the Deployment after a time until ctx ends, or until it cannot be read: then it says why.
@@ -40,7 +37,7 @@ func (d *Deployment) Decisions(ctx context.Context, since time.Time, tell func(a
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var trouble error
-	d.followEvents(ctx, &decisionStore{since: since.Truncate(time.Second), decided: tell}, slog.New(slog.DiscardHandler), func(err error) {
+	d.followEvents(ctx, &decisionTeller{since: since.Truncate(time.Second), decided: tell}, slog.New(slog.DiscardHandler), func(err error) {
 		if err != nil && trouble == nil {
 			trouble = fmt.Errorf("watch the events of deployment %s/%s: %w", d.namespace, d.name, err)
 			end()
@@ -49,82 +46,42 @@ func (d *Deployment) Decisions(ctx context.Context, since time.Time, tell func(a
 	return trouble
 }
 
-func (d *Deployment) followEvents(ctx context.Context, store *decisionStore, log *slog.Logger, well func(error)) {
-	selected := func(o metav1.ListOptions) metav1.ListOptions {
-		o.FieldSelector = fields.OneTermEqualSelector("involvedObject.name", d.name).String()
-		return o
-	}
-	l := &link{
-		ask: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return d.events.List(ctx, selected(o))
-		},
-		open: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return d.events.Watch(ctx, selected(o))
-		},
+func (d *Deployment) followEvents(ctx context.Context, tell *decisionTeller, log *slog.Logger, well func(error)) {
+	l := &link[*corev1.Event, *corev1.EventList]{
+		from: d.events, fields: fields.OneTermEqualSelector("involvedObject.name", d.name).String(), into: tell,
 		well: well, log: log.With("deployment", d.name, "namespace", d.namespace),
 		lost: "the autoscaler's decisions cannot be read", back: "the autoscaler's decisions are read again",
-		right: "list and watch on events in namespace " + d.namespace,
+		resource: "events", namespace: d.namespace,
 	}
-	l.follow(ctx, "decisions", &corev1.Event{}, store)
+	l.follow(ctx)
 }
 
-// decisionStore is what the reflector fills: it keeps only which of the Events that there are were told. Only the reflector's one
-// goroutine calls it.
-type decisionStore struct {
+// decisionTeller tells each decision once. Of the Events that there are it keeps only which were told.
+type decisionTeller struct {
 	since   time.Time
 	decided func(at time.Time, decision string)
 	told    map[string]bool
 }
 
-// Add is Update.
-func (s *decisionStore) Add(o any) error { return s.Update(o) }
-
-// Update tells a decision that was not told yet.
-func (s *decisionStore) Update(o any) error {
-	e, err := asEvent(o)
-	if err == nil {
-		s.tell(e)
+func (t *decisionTeller) put(e *corev1.Event) {
+	if e.Source.Component == eventSource && !e.LastTimestamp.Time.Before(t.since) && !t.told[e.Name] {
+		t.told[e.Name] = true
+		t.decided(e.LastTimestamp.Time, e.Message)
 	}
-	return err
 }
 
-// Delete forgets an Event whose time is up.
-func (s *decisionStore) Delete(o any) error {
-	e, err := asEvent(o)
-	if err == nil {
-		delete(s.told, e.Name)
-	}
-	return err
-}
+func (t *decisionTeller) drop(e *corev1.Event) { delete(t.told, e.Name) }
 
-// Replace tells those of all the Events that were not told yet, and forgets those that are no more.
-func (s *decisionStore) Replace(list []any, _ string) error {
-	events := make([]*corev1.Event, len(list))
-	for i, o := range list {
-		var err error
-		if events[i], err = asEvent(o); err != nil {
-			return err
-		}
-	}
+// replace comes first of all, and after an absence: then some of the Events were told, and some of those that were told are no more.
+func (t *decisionTeller) replace(events []*corev1.Event) {
 	slices.SortFunc(events, inOrder)
-	before := s.told
-	s.told = make(map[string]bool, len(events))
+	before := t.told
+	t.told = make(map[string]bool, len(events))
 	for _, e := range events {
 		if before[e.Name] {
-			s.told[e.Name] = true
+			t.told[e.Name] = true
 		}
-		s.tell(e)
-	}
-	return nil
-}
-
-// Resync has nothing to repair: every change is told.
-func (s *decisionStore) Resync() error { return nil }
-
-func (s *decisionStore) tell(e *corev1.Event) {
-	if e.Source.Component == eventSource && !e.LastTimestamp.Time.Before(s.since) && !s.told[e.Name] {
-		s.told[e.Name] = true
-		s.decided(e.LastTimestamp.Time, e.Message)
+		t.put(e)
 	}
 }
 
@@ -135,12 +92,4 @@ func inOrder(a, b *corev1.Event) int {
 		written = 0
 	}
 	return cmp.Or(a.LastTimestamp.Time.Compare(b.LastTimestamp.Time), written)
-}
-
-func asEvent(o any) (*corev1.Event, error) {
-	e, ok := o.(*corev1.Event)
-	if !ok {
-		return nil, fmt.Errorf("watch events: got a %T", o)
-	}
-	return e, nil
 }

@@ -3,7 +3,6 @@ package kube
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -19,10 +18,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/gentype"
 )
 
@@ -71,80 +68,44 @@ func (e *Endpoints) Warn(ctx context.Context, reason, message string) error {
 // Watch calls changed with all of the Service's endpoints, at first, also when there are none, and after each change, until ctx ends. While
 // the API server cannot be asked the last known ones stand: it says so in the log, once, and says when it is back.
 func (e *Endpoints) Watch(ctx context.Context, changed func([]balance.Endpoint)) error {
-	l := &link{
-		ask: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return e.slices.List(ctx, e.selected(o))
-		},
-		open: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return e.slices.Watch(ctx, e.selected(o))
-		},
+	l := &link[*discoveryv1.EndpointSlice, *discoveryv1.EndpointSliceList]{
+		from: e.slices, labels: labels.Set{discoveryv1.LabelServiceName: e.service}.String(),
+		into: &sliceTeller{Endpoints: e, slices: map[string]*discoveryv1.EndpointSlice{}, changed: changed},
 		log:  e.log.With("namespace", e.namespace, "service", e.service),
 		lost: "the replicas cannot be watched; the last known ones stand", back: "the replicas are watched again",
-		right: "list and watch on endpointslices.discovery.k8s.io in namespace " + e.namespace,
+		resource: "endpointslices.discovery.k8s.io", namespace: e.namespace,
 	}
-	l.follow(ctx, "endpoints", &discoveryv1.EndpointSlice{}, &sliceStore{Endpoints: e, slices: map[string]*discoveryv1.EndpointSlice{}, changed: changed})
+	l.follow(ctx)
 	return nil
 }
 
-// selected adds the Service to what is asked for.
-func (e *Endpoints) selected(o metav1.ListOptions) metav1.ListOptions {
-	o.LabelSelector = labels.Set{discoveryv1.LabelServiceName: e.service}.String()
-	return o
-}
-
-// sliceStore is what the reflector fills: the slices by name. Each change tells all endpoints anew. Only the reflector's one goroutine calls it.
-type sliceStore struct {
+// sliceTeller keeps the slices by name, and tells all endpoints anew after each change.
+type sliceTeller struct {
 	*Endpoints
 	slices   map[string]*discoveryv1.EndpointSlice
 	changed  func([]balance.Endpoint)
 	portless bool // it has been said that some have not the port
 }
 
-func (s *sliceStore) Add(o any) error { return s.Update(o) }
-
-func (s *sliceStore) Update(o any) error {
-	slice, err := asSlice(o)
-	if err == nil {
-		s.slices[slice.Name] = slice
-		s.tell()
-	}
-	return err
+func (s *sliceTeller) put(slice *discoveryv1.EndpointSlice) {
+	s.slices[slice.Name] = slice
+	s.tell()
 }
 
-func (s *sliceStore) Delete(o any) error {
-	slice, err := asSlice(o)
-	if err == nil {
-		delete(s.slices, slice.Name)
-		s.tell()
-	}
-	return err
+func (s *sliceTeller) drop(slice *discoveryv1.EndpointSlice) {
+	delete(s.slices, slice.Name)
+	s.tell()
 }
 
-func (s *sliceStore) Replace(list []any, _ string) error {
+func (s *sliceTeller) replace(all []*discoveryv1.EndpointSlice) {
 	clear(s.slices)
-	for _, o := range list {
-		slice, err := asSlice(o)
-		if err != nil {
-			return err
-		}
+	for _, slice := range all {
 		s.slices[slice.Name] = slice
 	}
 	s.tell()
-	return nil
 }
 
-// Resync has nothing to repair: every change is told in full.
-func (s *sliceStore) Resync() error { return nil }
-
-func asSlice(o any) (*discoveryv1.EndpointSlice, error) {
-	slice, ok := o.(*discoveryv1.EndpointSlice)
-	if !ok {
-		return nil, fmt.Errorf("watch endpoints: got a %T", o)
-	}
-	return slice, nil
-}
-
-func (s *sliceStore) tell() {
+func (s *sliceTeller) tell() {
 	list := slices.Collect(maps.Values(s.slices))
 	portless := slices.ContainsFunc(list, func(l *discoveryv1.EndpointSlice) bool {
 		_, ok := portOf(l)

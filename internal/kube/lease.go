@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -185,7 +184,7 @@ func (e *elector) report(ctx context.Context, err error) {
 		return // the end
 	case apierrors.IsForbidden(err):
 		trouble = "refused"
-		err = fmt.Errorf("%w (the right that is missing: get, create and update on leases.coordination.k8s.io in namespace %s)", err, e.namespace)
+		err = withRight(err, "get, create and update", "leases.coordination.k8s.io", e.namespace)
 	case err != nil:
 		trouble = "unreachable"
 	}

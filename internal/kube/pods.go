@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,9 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // podFacts are what matters of a pod.
@@ -57,7 +54,7 @@ func (f podFacts) addTo(fleet *scaling.Fleet) {
 	}
 }
 
-// podWatch holds the facts of all pods of a Deployment while it is watched. It is what the reflector fills; any goroutine may look.
+// podWatch holds the facts of all pods of a Deployment while it is watched. Any goroutine may look.
 type podWatch struct {
 	mu     sync.Mutex
 	pods   map[types.UID]podFacts
@@ -72,22 +69,13 @@ func (d *Deployment) Watch(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return nil // ctx has ended
 	}
-	selected := func(o metav1.ListOptions) metav1.ListOptions {
-		o.LabelSelector = selector
-		return o
-	}
-	l := &link{
-		ask: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return d.pods.List(ctx, selected(o))
-		},
-		open: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return d.pods.Watch(ctx, selected(o))
-		},
+	l := &link[*corev1.Pod, *corev1.PodList]{
+		from: d.pods, labels: selector, into: &d.watched,
 		well: func(err error) { d.watched.setWell(err == nil) }, log: log.With("deployment", d.name, "namespace", d.namespace),
 		lost: "the pods cannot be watched; they are listed at each tick", back: "the pods are watched again",
-		right: "list and watch on pods in namespace " + d.namespace,
+		resource: "pods", namespace: d.namespace,
 	}
-	l.follow(ctx, "pods", &corev1.Pod{}, &d.watched)
+	l.follow(ctx)
 	d.watched.setWell(false)
 	return nil
 }
@@ -130,56 +118,24 @@ func (w *podWatch) addTo(fleet *scaling.Fleet) bool {
 	return true
 }
 
-// Add is Update.
-func (w *podWatch) Add(o any) error { return w.Update(o) }
-
-// Update takes in a pod.
-func (w *podWatch) Update(o any) error {
-	p, err := asPod(o)
-	if err != nil {
-		return err
-	}
+func (w *podWatch) put(p *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pods[p.UID] = factsOf(p)
-	return nil
 }
 
-// Delete forgets a pod.
-func (w *podWatch) Delete(o any) error {
-	p, err := asPod(o)
-	if err != nil {
-		return err
-	}
+func (w *podWatch) drop(p *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.pods, p.UID)
-	return nil
 }
 
-// Replace takes in all pods.
-func (w *podWatch) Replace(list []any, _ string) error {
-	all := make(map[types.UID]podFacts, len(list))
-	for _, o := range list {
-		p, err := asPod(o)
-		if err != nil {
-			return err
-		}
-		all[p.UID] = factsOf(p)
+func (w *podWatch) replace(all []*corev1.Pod) {
+	pods := make(map[types.UID]podFacts, len(all))
+	for _, p := range all {
+		pods[p.UID] = factsOf(p)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pods, w.filled = all, true
-	return nil
-}
-
-// Resync has nothing to repair: every change is told.
-func (w *podWatch) Resync() error { return nil }
-
-func asPod(o any) (*corev1.Pod, error) {
-	p, ok := o.(*corev1.Pod)
-	if !ok {
-		return nil, fmt.Errorf("watch pods: got a %T", o)
-	}
-	return p, nil
+	w.pods, w.filled = pods, true
 }

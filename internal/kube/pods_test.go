@@ -56,6 +56,7 @@ func TestWhatCountsOfAPod(t *testing.T) {
 // What is watched counts only once all has been told, and while every change is.
 func TestPodsThatAreWatched(t *testing.T) {
 	var w podWatch
+	told := store[*corev1.Pod]{&w}
 	want := func(when string, n int) {
 		t.Helper()
 		f := scaling.Fleet{CPURequests: map[string]float64{}}
@@ -73,19 +74,19 @@ func TestPodsThatAreWatched(t *testing.T) {
 	want("before anything", unknown)
 	w.setWell(true)
 	want("once the watch is open", unknown)
-	do(w.Replace([]any{runningPod("a"), runningPod("b")}, "1"))
+	do(told.Replace([]any{runningPod("a"), runningPod("b")}, "1"))
 	want("once all are told", 2)
-	do(w.Add(runningPod("c")))
-	do(w.Update(runningPod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })))
+	do(told.Add(runningPod("c")))
+	do(told.Update(runningPod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })))
 	want("one more, and one failed", 2)
 	w.setWell(false)
 	want("while the watch is broken", unknown)
 	w.setWell(true)
-	do(w.Delete(runningPod("c")))
+	do(told.Delete(runningPod("c")))
 	want("when it is back", 1)
-	do(w.Replace(nil, "2"))
+	do(told.Replace(nil, "2"))
 	want("none", 0)
-	if w.Add(&corev1.Node{}) == nil {
+	if told.Add(&corev1.Node{}) == nil {
 		t.Error("a node is taken for a pod")
 	}
 }

@@ -87,6 +87,15 @@ func (d *Deployment) Fleet(ctx context.Context) (scaling.Fleet, error) {
 	return f, nil
 }
 
+// Desired is how many replicas the Deployment's scale asks for. It reads only the scale subresource.
+func (d *Deployment) Desired(ctx context.Context) (int, error) {
+	scale, err := d.scale(ctx)
+	if err != nil {
+		return 0, d.failed("read the scale of deployment", "get", "deployments/scale", err)
+	}
+	return int(scale.Spec.Replicas), nil
+}
+
 // Scale asks for another number of replicas, by the scale subresource alone. It loses no update of others: where somebody changed the
 // Deployment since, it looks again, and leaves it alone if the replicas are not from any more.
 func (d *Deployment) Scale(ctx context.Context, from, to int) error {

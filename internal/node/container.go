@@ -96,20 +96,7 @@ func (c *container) once(command Command, f *farewell) corev1.ContainerStateTerm
 	if err := errors.Join(c.meter.end(), c.output.End()); err != nil {
 		c.log.Warn("a container's end left something undone", "container", c.spec.Name, "error", err)
 	}
-	code, signal := process.Exit()
-	ended := corev1.ContainerStateTerminated{
-		ExitCode: int32(code), Reason: "Error", ContainerID: id, StartedAt: began, FinishedAt: metav1.Now(),
-	}
-	if signal != 0 {
-		ended.ExitCode, ended.Signal = 128+int32(signal), int32(signal) // as a shell counts
-	}
-	switch {
-	case process.OOMKilled():
-		ended.Reason = "OOMKilled"
-	case ended.ExitCode == 0:
-		ended.Reason = "Completed"
-	}
-	return ended
+	return terminated(process, id, began)
 }
 
 func (c *container) start(command Command) (Process, error) {
@@ -128,16 +115,16 @@ func (c *container) start(command Command) (Process, error) {
 // attend asks the probes until the process has ended, and ends it when it should.
 func (c *container) attend(p Process, began time.Time, f *farewell) {
 	asking, enough := context.WithCancel(context.Background())
-	unhealthy := make(chan string, 1)
-	var probes sync.WaitGroup
-	probes.Go(func() { c.probe(asking, began, unhealthy) })
-	defer probes.Wait()
+	probes := &probes{container: c, began: began, unhealthy: make(chan string, 1)}
+	var asked sync.WaitGroup
+	asked.Go(func() { probes.ask(asking) })
+	defer asked.Wait()
 	defer enough()
 	select {
 	case <-p.Done():
 	case <-f.soft.Done():
 		c.stop(p, f.hard, "Stopping container "+c.spec.Name)
-	case why := <-unhealthy:
+	case why := <-probes.unhealthy:
 		hard, cancel := context.WithTimeout(f.hard, c.grace)
 		defer cancel()
 		c.stop(p, hard, why)
@@ -165,74 +152,5 @@ func (c *container) signal(p Process, s syscall.Signal) {
 	}
 	if err := p.Signal(s); err != nil {
 		c.log.Debug("a process took no signal: it must have ended just now", "container", c.spec.Name, "signal", s, "error", err)
-	}
-}
-
-// probe asks the startup probe until it has passed once, then the two others until ctx ends.
-func (c *container) probe(ctx context.Context, began time.Time, unhealthy chan<- string) {
-	if !c.startUp(ctx, began, unhealthy) {
-		return
-	}
-	var both sync.WaitGroup
-	defer both.Wait()
-	c.ask(ctx, &both, c.spec.ReadinessProbe, "Readiness", began, func(v verdict) {
-		c.set(func(s *corev1.ContainerStatus) { s.Ready = v == passed })
-	})
-	c.ask(ctx, &both, c.spec.LivenessProbe, "Liveness", began, func(v verdict) {
-		if v == failed {
-			report(unhealthy, fmt.Sprintf("Container %s failed liveness probe, will be restarted", c.spec.Name))
-		}
-	})
-}
-
-// startUp is true once the container has started.
-func (c *container) startUp(ctx context.Context, began time.Time, unhealthy chan<- string) bool {
-	if c.spec.StartupProbe == nil {
-		return true
-	}
-	up := false
-	waiting, done := context.WithCancel(ctx)
-	defer done()
-	var one sync.WaitGroup
-	c.ask(waiting, &one, c.spec.StartupProbe, "Startup", began, func(v verdict) {
-		if v == failed {
-			report(unhealthy, fmt.Sprintf("Container %s failed startup probe, will be restarted", c.spec.Name))
-		}
-		up = v == passed
-		done()
-	})
-	one.Wait()
-	if up {
-		c.set(func(s *corev1.ContainerStatus) { started(s, c.spec.ReadinessProbe) })
-	}
-	return up
-}
-
-// ask starts asking a probe, where there is one, and tells what it found.
-func (c *container) ask(ctx context.Context, group *sync.WaitGroup, p *corev1.Probe, name string, began time.Time, decided func(verdict)) {
-	if p == nil {
-		return
-	}
-	question, err := newCheck(p.ProbeHandler, c.spec.Ports, c.address)
-	if err != nil {
-		return // commandFor has refused such a container
-	}
-	group.Go(func() {
-		probing(ctx, p, question, began, func(v verdict, err error) {
-			if err != nil {
-				c.happened(corev1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %v", name, err))
-			}
-			if v != undecided {
-				decided(v)
-			}
-		})
-	})
-}
-
-// report says it, unless it has been said.
-func report(to chan<- string, what string) {
-	select {
-	case to <- what:
-	default:
 	}
 }

@@ -51,6 +51,24 @@ func end(s *corev1.ContainerStatus, how corev1.ContainerStateTerminated) {
 	s.Started, s.Ready = new(bool), false
 }
 
+// terminated is how a process has ended.
+func terminated(p Process, id string, began metav1.Time) corev1.ContainerStateTerminated {
+	code, signal := p.Exit()
+	how := corev1.ContainerStateTerminated{
+		ExitCode: int32(code), Reason: "Error", ContainerID: id, StartedAt: began, FinishedAt: metav1.Now(),
+	}
+	if signal != 0 {
+		how.ExitCode, how.Signal = 128+int32(signal), int32(signal) // as a shell counts
+	}
+	switch {
+	case p.OOMKilled():
+		how.Reason = "OOMKilled"
+	case how.ExitCode == 0:
+		how.Reason = "Completed"
+	}
+	return how
+}
+
 // crash: it ended, and waits for its next try.
 func crash(s *corev1.ContainerStatus, message string) {
 	remember(s)

@@ -39,10 +39,11 @@ type answer struct {
 	}
 }
 
-// series is one element of an instant vector.
+// series is one element of an answer: an instant vector has one Value of each, a matrix Values.
 type series struct {
 	Metric struct{ Pod string }
 	Value  point
+	Values []point
 }
 
 // point is [seconds, "value"].
@@ -69,29 +70,44 @@ func (p *point) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// vector runs an instant query. No time is sent: the answer is of now, by Prometheus' clock, which may differ from ours.
-func (c *Client) vector(ctx context.Context, query string) ([]series, error) {
+// What answers are.
+const (
+	vector = "vector"
+	matrix = "matrix"
+)
+
+// instant runs an instant query. No time is sent: the answer is of now, by Prometheus' clock, which may differ from ours.
+func (c *Client) instant(ctx context.Context, query, kind string) ([]series, error) {
+	all, err := c.ask(ctx, "query", url.Values{"query": {query}}, kind)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: %s", scaling.ErrNoData, query)
+	}
+	return all, err
+}
+
+// ask runs a query by one of the API's ways. The error wraps scaling.ErrFailed, or scaling.ErrInvalid where the answer is of another kind.
+func (c *Client) ask(ctx context.Context, way string, parameters url.Values, kind string) ([]series, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	a, err := c.ask(ctx, query)
+	query := parameters.Get("query")
+	parameters.Set("timeout", c.timeout.String())
+	a, err := c.get(ctx, way, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
 	}
-	if a.Data.ResultType != "vector" {
-		return nil, fmt.Errorf("%w: %s: the answer is a %s, not a vector", scaling.ErrInvalid, query, a.Data.ResultType)
+	if a.Data.ResultType != kind {
+		return nil, invalid(query, "the answer is a %s, not a %s", a.Data.ResultType, kind)
 	}
-	var vector []series
-	if err := json.Unmarshal(a.Data.Result, &vector); err != nil {
+	var all []series
+	if err := json.Unmarshal(a.Data.Result, &all); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
 	}
-	if len(vector) == 0 {
-		return nil, fmt.Errorf("%w: %s", scaling.ErrNoData, query)
-	}
-	return vector, nil
+	return all, nil
 }
 
-func (c *Client) ask(ctx context.Context, query string) (answer, error) {
-	return c.get(ctx, "query", url.Values{"query": {query}, "timeout": {c.timeout.String()}})
+// invalid is an answer that cannot be right.
+func invalid(query, format string, args ...any) error {
+	return fmt.Errorf("%w: %s: %s", scaling.ErrInvalid, query, fmt.Sprintf(format, args...))
 }
 
 // get asks one of the API's ways.

@@ -2,7 +2,6 @@ package prom
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -15,31 +14,16 @@ import (
 // Clock tells what it says now. The error wraps what ByPod's does.
 func (c *Client) Counts(ctx context.Context, series string, window time.Duration) ([]scaling.Count, error) {
 	query := fmt.Sprintf("%s[%s]", series, model.Duration(window))
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	a, err := c.ask(ctx, query)
+	all, err := c.instant(ctx, query, matrix)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
-	}
-	var matrix []struct {
-		Metric struct{ Pod string }
-		Values []point
-	}
-	if err := json.Unmarshal(a.Data.Result, &matrix); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
-	}
-	if len(matrix) == 0 {
-		return nil, fmt.Errorf("%w: %s", scaling.ErrNoData, query)
+		return nil, err
 	}
 	seen := map[string]bool{}
-	counts := make([]scaling.Count, 0, len(matrix))
-	for _, m := range matrix {
+	counts := make([]scaling.Count, 0, len(all))
+	for _, m := range all {
 		pod := m.Metric.Pod
-		switch {
-		case pod == "":
-			return nil, fmt.Errorf("%w: %s: a series has no label pod", scaling.ErrInvalid, query)
-		case seen[pod]:
-			return nil, fmt.Errorf("%w: %s: two series for pod %s", scaling.ErrInvalid, query, pod)
+		if err := checkPod(query, pod, seen[pod]); err != nil {
+			return nil, err
 		}
 		seen[pod] = true
 		count := scaling.Count{Name: pod, Samples: make([]scaling.Sample, len(m.Values))}
@@ -53,9 +37,9 @@ func (c *Client) Counts(ctx context.Context, series string, window time.Duration
 
 // Clock is the time by Prometheus' own clock, which may differ from ours.
 func (c *Client) Clock(ctx context.Context) (time.Time, error) {
-	vector, err := c.vector(ctx, "vector(time())")
+	now, err := c.instant(ctx, "vector(time())", vector)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return vector[0].Value.at, nil
+	return now[0].Value.at, nil
 }

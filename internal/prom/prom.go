@@ -23,39 +23,48 @@ import (
 // The error wraps scaling.ErrFailed (nobody answered, or the answer was an error), scaling.ErrNoData (an empty answer is not zero) or
 // scaling.ErrInvalid (two series for one pod, a series without a pod, not a number).
 func (c *Client) ByPod(ctx context.Context, query string) (map[string]scaling.Sample, error) {
-	vector, err := c.vector(ctx, query)
+	all, err := c.instant(ctx, query, vector)
 	if err != nil {
 		return nil, err
 	}
-	samples := make(map[string]scaling.Sample, len(vector))
-	for _, s := range vector {
-		pod := s.Metric.Pod
-		if pod == "" {
-			return nil, fmt.Errorf("%w: %s: a series has no label pod", scaling.ErrInvalid, query)
+	samples := make(map[string]scaling.Sample, len(all))
+	for _, s := range all {
+		pod, value := s.Metric.Pod, s.Value.value
+		_, twice := samples[pod]
+		if err := checkPod(query, pod, twice); err != nil {
+			return nil, err
 		}
-		if _, twice := samples[pod]; twice {
-			return nil, fmt.Errorf("%w: %s: two series for pod %s", scaling.ErrInvalid, query, pod)
+		if !possible(value) {
+			return nil, invalid(query, "pod %s has %v", pod, value)
 		}
-		if !possible(s.Value.value) {
-			return nil, fmt.Errorf("%w: %s: pod %s has %v", scaling.ErrInvalid, query, pod, s.Value.value)
-		}
-		samples[pod] = scaling.Sample{Value: s.Value.value, At: s.Value.at}
+		samples[pod] = scaling.Sample{Value: value, At: s.Value.at}
 	}
 	return samples, nil
 }
 
+// checkPod refuses a series that is of no pod, or of one that another is of.
+func checkPod(query, pod string, twice bool) error {
+	switch {
+	case pod == "":
+		return invalid(query, "a series has no label pod")
+	case twice:
+		return invalid(query, "two series for pod %s", pod)
+	}
+	return nil
+}
+
 // Value runs an instant query that answers with one series. The error wraps what ByPod's does.
 func (c *Client) Value(ctx context.Context, query string) (float64, error) {
-	vector, err := c.vector(ctx, query)
+	all, err := c.instant(ctx, query, vector)
 	if err != nil {
 		return 0, err
 	}
-	if len(vector) > 1 {
-		return 0, fmt.Errorf("%w: %s: %d series, not one", scaling.ErrInvalid, query, len(vector))
+	if len(all) > 1 {
+		return 0, invalid(query, "%d series, not one", len(all))
 	}
-	value := vector[0].Value.value
+	value := all[0].Value.value
 	if !possible(value) {
-		return 0, fmt.Errorf("%w: %s: %v", scaling.ErrInvalid, query, value)
+		return 0, invalid(query, "%v", value)
 	}
 	return value, nil
 }

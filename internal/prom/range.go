@@ -2,7 +2,6 @@ package prom
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -40,28 +39,21 @@ func (c *Client) Range(ctx context.Context, query string, until time.Time, long,
 
 // rangeOf is one query's answer: n values from a time on.
 func (c *Client) rangeOf(ctx context.Context, query string, from time.Time, n int, step time.Duration) ([]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	parameters := url.Values{
-		"query": {query}, "timeout": {c.timeout.String()}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
+	all, err := c.ask(ctx, "query_range", url.Values{
+		"query": {query}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 		"start": {seconds(from)}, "end": {seconds(from.Add(time.Duration(n-1) * step))},
-	}
-	a, err := c.get(ctx, "query_range", parameters)
+	}, matrix)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
+		return nil, err
 	}
-	var matrix []struct{ Values []point }
-	if err := json.Unmarshal(a.Data.Result, &matrix); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", scaling.ErrFailed, query, err)
-	}
-	if len(matrix) > 1 {
-		return nil, fmt.Errorf("%w: %s: %d series, not one", scaling.ErrInvalid, query, len(matrix))
+	if len(all) > 1 {
+		return nil, invalid(query, "%d series, not one", len(all))
 	}
 	values := make([]float64, n)
 	for i := range values {
 		values[i] = math.NaN()
 	}
-	for _, series := range matrix {
+	for _, series := range all {
 		for _, p := range series.Values {
 			if i := int((p.at.Sub(from) + step/2) / step); i >= 0 && i < n && possible(p.value) {
 				values[i] = p.value

@@ -10,8 +10,8 @@ import (
 const unseen = 5
 
 // seen is a figure of the replicas as stretches of equal value, split where it was not known.
-func (t timeline) seen(figure func(summary.Replicas) (float64, bool)) [][]point {
-	var all [][]point
+func (t timeline) seen(figure func(summary.Replicas) (float64, bool)) curve {
+	var all curve
 	for _, r := range t.replicas {
 		at := float64(r.Second)
 		v, known := figure(r)
@@ -41,23 +41,23 @@ func (t timeline) seen(figure func(summary.Replicas) (float64, bool)) [][]point 
 func queuePanel(t timeline) panel {
 	flight := t.runs(func(b bucket) (float64, bool) { return float64(b.inFlight), true })
 	queue := t.seen(func(r summary.Replicas) (float64, bool) { return float64(r.Queue), true })
-	mostFlight, when := highest(flight)
-	mostQueue, _ := highest(queue)
+	mostFlight, when := flight.highest()
+	mostQueue, _ := queue.highest()
 	f := frame{end: t.end, height: 110, y: linear(max(mostFlight, mostQueue), true)}
 	p := panel{
-		ID: "waiting", Title: "Waiting", Unit: "requests", Height: int(f.height), YTicks: f.y.labelled(significant),
+		ID: "waiting", Title: "Waiting", Unit: "requests",
 		Desc:   fmt.Sprintf("Up to %s had no answer yet, at %s.", plural(int64(mostFlight), "request"), clock(when)),
-		Shapes: []shape{{"flight area", f.below(f.line, flight)}, {"flight line", f.line(flight)}},
-		Labels: []endLabel{f.label("flight", "in flight", "", lastOf(flight))},
+		Shapes: f.filled("flight", f.line, flight),
+		Labels: []endLabel{f.label("flight", "in flight", "", flight.last())},
 	}
 	if len(queue) == 0 {
 		p.Unit += "; what waits in the dispatcher is not known: the target has no /status that tells"
-		return p.finish(f)
+		return p.finish(f, significant)
 	}
 	p.Shapes = append(p.Shapes, shape{"queue line", f.steps(queue)})
-	p.Labels = append(p.Labels, f.label("queue", "queue", "", lastOf(queue)))
+	p.Labels = append(p.Labels, f.label("queue", "queue", "", queue.last()))
 	p.Desc += fmt.Sprintf(" Up to %s waited in the dispatcher's queue.", count(int64(mostQueue)))
-	return p.finish(f)
+	return p.finish(f, significant)
 }
 
 // cpuPanel shows what all replicas use together.
@@ -68,11 +68,11 @@ func cpuPanel(t timeline) panel {
 		p.Empty = "How much CPU the replicas used is not known: no Prometheus could be asked."
 		return p
 	}
-	most, when := highest(cpu)
+	most, when := cpu.highest()
 	f := frame{end: t.end, height: 100, y: linear(most, false)}
-	p.Unit, p.Height, p.YTicks = "cores, all together, over the last minute each", int(f.height), f.y.labelled(significant)
+	p.Unit = "cores, all together, over the last minute each"
 	p.Desc = fmt.Sprintf("Up to %s cores, at %s.", significant(most), clock(when))
-	p.Shapes = []shape{{"cpu area", f.below(f.steps, cpu)}, {"cpu line", f.steps(cpu)}}
-	p.Labels = []endLabel{f.label("cpu", "CPU", significant(lastOf(cpu)), lastOf(cpu))}
-	return p.finish(f)
+	p.Shapes = f.filled("cpu", f.steps, cpu)
+	p.Labels = []endLabel{f.ends("cpu", "CPU", cpu)}
+	return p.finish(f, significant)
 }

@@ -21,7 +21,6 @@ func heatPanel(t timeline) panel {
 	}
 	f := frame{end: t.end, height: 170, y: decades(summary.HeatFrom(low), summary.HeatFrom(high+1))}
 	p.Unit = fmt.Sprintf("by latency, logarithmic; darkest: %s in %s", plural(most, "answer"), stretch(float64(t.width)))
-	p.Height, p.YTicks = int(f.height), f.y.labelled(milliseconds)
 	p.Desc = fmt.Sprintf("Answers took from %s to %s.", milliseconds(summary.HeatFrom(low)), milliseconds(summary.HeatFrom(high+1)))
 	for level := range shades {
 		if d := f.cells(t, low, high, func(n int64) bool { return shade(n, most) == level+1 }); d != "" {
@@ -29,7 +28,7 @@ func heatPanel(t timeline) panel {
 		}
 	}
 	p.Labels = []endLabel{{Class: "count", Value: "fast below, slow above", Top: 0}}
-	return p.finish(f)
+	return p.finish(f, milliseconds)
 }
 
 func (t timeline) heatExtent() (low, high int, most int64) {
@@ -70,13 +69,6 @@ func (f frame) cells(t timeline, low, high int, of func(int64) bool) string {
 
 // decades is a logarithmic scale from one value to another, with round ticks inside it.
 func decades(low, high float64) scale {
-	s := scale{log: true, low: low, high: high}
 	width := math.Log10(high / low)
-	for v := roundStep(low); v <= high*(1+1e-9); v = roundStep(v * 1.01) {
-		mantissa := math.Round(v / math.Pow(10, math.Floor(math.Log10(v)+1e-9)))
-		if width <= 1.8 || mantissa == 1 {
-			s.ticks = append(s.ticks, v)
-		}
-	}
-	return s
+	return scale{log: true, low: low, high: high, ticks: logTicks(roundStep(low), high, func(digit int) bool { return width <= 1.8 || digit == 1 })}
 }

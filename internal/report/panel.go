@@ -52,9 +52,9 @@ func short(v float64) string {
 }
 
 // line joins the middles of the stretches, and spans the first and the last to their ends: so a single point is seen too.
-func (f frame) line(runs [][]point) string {
+func (f frame) line(c curve) string {
 	var d strings.Builder
-	for _, run := range runs {
+	for _, run := range c {
 		first, last := run[0], run[len(run)-1]
 		d.WriteString("M" + f.xy(first.from, first.value))
 		for _, p := range run {
@@ -66,21 +66,21 @@ func (f frame) line(runs [][]point) string {
 }
 
 // below is the ground below what draw draws.
-func (f frame) below(draw func([][]point) string, runs [][]point) string {
+func (f frame) below(draw func(curve) string, c curve) string {
 	var d strings.Builder
-	for _, run := range runs {
-		fmt.Fprintf(&d, "%sV%sH%sZ", draw([][]point{run}), short(f.height), short(f.x(run[0].from)))
+	for _, run := range c {
+		fmt.Fprintf(&d, "%sV%sH%sZ", draw(curve{run}), short(f.height), short(f.x(run[0].from)))
 	}
 	return d.String()
 }
 
 // band is the ground between two lines over the same stretches.
-func (f frame) band(upper, lower [][]point) string {
+func (f frame) band(upper, lower curve) string {
 	var d strings.Builder
 	for i, run := range upper {
 		back := slices.Clone(lower[i])
 		slices.Reverse(back)
-		d.WriteString(f.line([][]point{run}))
+		d.WriteString(f.line(curve{run}))
 		d.WriteString("L" + f.xy(back[0].to, back[0].value))
 		for _, p := range back {
 			d.WriteString("L" + f.xy((p.from+p.to)/2, p.value))
@@ -91,10 +91,15 @@ func (f frame) band(upper, lower [][]point) string {
 	return d.String()
 }
 
+// filled is a curve as draw draws it, with the ground below it.
+func (f frame) filled(class string, draw func(curve) string, c curve) []shape {
+	return []shape{{class + " area", f.below(draw, c)}, {class + " line", draw(c)}}
+}
+
 // steps holds each value until the next.
-func (f frame) steps(runs [][]point) string {
+func (f frame) steps(c curve) string {
 	var d strings.Builder
-	for _, run := range runs {
+	for _, run := range c {
 		d.WriteString("M" + f.xy(run[0].from, run[0].value))
 		for _, p := range run {
 			fmt.Fprintf(&d, "V%sH%s", short(f.top(p.value)), short(f.x(p.to)))
@@ -154,21 +159,15 @@ func (f frame) label(class, name, value string, at float64) endLabel {
 	return endLabel{Class: class, Name: name, Value: value, Top: int(math.Round(f.top(at)))}
 }
 
-func lastOf(runs [][]point) float64 {
-	if len(runs) == 0 {
-		return 0
-	}
-	run := runs[len(runs)-1]
-	return run[len(run)-1].value
+// ends names a curve where it ends, by its last value.
+func (f frame) ends(class, name string, c curve) endLabel {
+	return f.label(class, name, significant(c.last()), c.last())
 }
 
-func highest(runs [][]point) (value, at float64) {
-	for _, run := range runs {
-		for _, p := range run {
-			if p.value > value {
-				value, at = p.value, p.from
-			}
-		}
-	}
-	return value, at
+// finish gives a panel its height, its grid, and ticks with a text each.
+func (p panel) finish(f frame, text func(float64) string) panel {
+	p.Height, p.YTicks = int(f.height), f.y.labelled(text)
+	p.Grid = f.grid(p.YTicks)
+	p.Labels = spread(p.Labels, p.Height)
+	return p
 }

@@ -13,34 +13,34 @@ func ratePanel(t timeline) panel {
 	asked := t.runs(t.asked)
 	answered := t.runs(func(b bucket) (float64, bool) { return b.perSecond(b.answered), true })
 	failed := t.runs(func(b bucket) (float64, bool) { return b.perSecond(b.failed), true })
-	mostAsked, _ := highest(asked)
-	mostAnswered, _ := highest(answered)
-	mostFailed, whenFailed := highest(failed)
+	mostAsked, _ := asked.highest()
+	mostAnswered, _ := answered.highest()
+	mostFailed, whenFailed := failed.highest()
 
 	capacity := t.seen(func(r summary.Replicas) (float64, bool) { return r.Capacity, r.Capacity > 0 })
-	mostCapacity, _ := highest(capacity)
+	mostCapacity, _ := capacity.highest()
 
 	f := frame{end: t.end, height: 190, y: linear(max(mostAsked, mostAnswered, mostFailed, mostCapacity), false)}
 	p := panel{
-		ID: "rate", Title: "Rate", Unit: "requests/s", Height: int(f.height), YTicks: f.y.labelled(significant),
+		ID: "rate", Title: "Rate", Unit: "requests/s",
 		Desc: fmt.Sprintf("Asked for up to %s; good answers came at up to %s.", rate(mostAsked), rate(mostAnswered)),
 	}
-	p.Shapes = []shape{{"answered area", f.below(f.line, answered)}, {"answered line", f.line(answered)}, {"asked line", f.line(asked)}}
+	p.Shapes = append(f.filled("answered", f.line, answered), shape{"asked line", f.line(asked)})
 	p.Labels = []endLabel{
-		f.label("asked", "asked", "", lastOf(asked)),
-		f.label("answered", "achieved", "", lastOf(answered)),
+		f.label("asked", "asked", "", asked.last()),
+		f.label("answered", "achieved", "", answered.last()),
 	}
 	if mostCapacity > 0 {
 		p.Shapes = append(p.Shapes, shape{"capacity line", f.steps(capacity)})
-		p.Labels = append(p.Labels, f.label("capacity", "capacity", significant(lastOf(capacity)), lastOf(capacity)))
+		p.Labels = append(p.Labels, f.ends("capacity", "capacity", capacity))
 		p.Desc += fmt.Sprintf(" The ready replicas say they can do up to %s together.", rate(mostCapacity))
 	}
 	if mostFailed > 0 {
-		p.Shapes = append(p.Shapes, shape{"failed area", f.below(f.line, failed)}, shape{"failed line", f.line(failed)})
-		p.Labels = append(p.Labels, f.label("failed", "failed", "", lastOf(failed)))
+		p.Shapes = append(p.Shapes, f.filled("failed", f.line, failed)...)
+		p.Labels = append(p.Labels, f.label("failed", "failed", "", failed.last()))
 		p.Desc += fmt.Sprintf(" Up to %s failed, at %s.", rate(mostFailed), clock(whenFailed))
 	}
-	return p.finish(f)
+	return p.finish(f, significant)
 }
 
 func latencyPanel(t timeline, verdicts []summary.Verdict) panel {
@@ -54,21 +54,21 @@ func latencyPanel(t timeline, verdicts []summary.Verdict) panel {
 	bounds := latencyBounds(verdicts)
 	low, high := extent(append(slices.Clone(p50), p99...), bounds)
 	f := frame{end: t.end, height: 220, y: positive(low, high)}
-	p.Unit, p.Height, p.YTicks = "from when each request was due", int(f.height), f.y.labelled(milliseconds)
+	p.Unit = "from when each request was due"
 	if f.y.log {
 		p.Unit += ", logarithmic"
 	}
-	worst, when := highest(p99)
+	worst, when := p99.highest()
 	p.Desc = fmt.Sprintf("The 99th percentile was at most %s, at %s.", milliseconds(worst), clock(when))
 	p.Shapes = []shape{{"p99 area", f.band(p99, p50)}}
-	p.Labels = []endLabel{f.label("p99", "p99", "", lastOf(p99)), f.label("p50", "p50", "", lastOf(p50))}
+	p.Labels = []endLabel{f.label("p99", "p99", "", p99.last()), f.label("p50", "p50", "", p50.last())}
 	for _, b := range bounds {
 		p.Shapes = append(p.Shapes, shape{"slo line", fmt.Sprintf("M0 %[1]sH%[2]d", short(f.top(b.ms)), breadth)})
 		p.Labels = append(p.Labels, f.label("slo", "SLO", b.text, b.ms))
 		p.Desc += fmt.Sprintf(" The objective is %s.", b.text)
 	}
 	p.Shapes = append(p.Shapes, shape{"p50 line", f.line(p50)}, shape{"p99 line", f.line(p99)})
-	return p.finish(f)
+	return p.finish(f, milliseconds)
 }
 
 // bound is an objective on latency as a line to draw.
@@ -89,9 +89,9 @@ func latencyBounds(verdicts []summary.Verdict) []bound {
 	return bounds
 }
 
-func extent(runs [][]point, bounds []bound) (low, high float64) {
+func extent(c curve, bounds []bound) (low, high float64) {
 	low = math.Inf(1)
-	for _, run := range runs {
+	for _, run := range c {
 		for _, p := range run {
 			low, high = min(low, p.value), max(high, p.value)
 		}
@@ -147,36 +147,30 @@ func replicaPanel(t timeline) panel {
 	}
 	ready := t.seen(func(r summary.Replicas) (float64, bool) { return float64(r.Ready), true })
 	desired := t.seen(func(r summary.Replicas) (float64, bool) { return float64(r.Desired), r.Desired >= 0 })
-	mostReady, _ := highest(ready)
-	mostDesired, _ := highest(desired)
+	mostReady, _ := ready.highest()
+	mostDesired, _ := desired.highest()
 	f := frame{end: t.end, height: 120, y: linear(max(mostReady, mostDesired), true)}
-	p.Unit, p.Height, p.YTicks = "pods", int(f.height), f.y.labelled(significant)
-	p.Shapes = []shape{{"ready area", f.below(f.steps, ready)}, {"ready line", f.steps(ready)}}
-	p.Labels = []endLabel{f.label("ready", "ready", significant(lastOf(ready)), lastOf(ready))}
+	p.Unit = "pods"
+	p.Shapes = f.filled("ready", f.steps, ready)
+	p.Labels = []endLabel{f.ends("ready", "ready", ready)}
 	p.Desc = "Ready replicas: " + changes(ready) + "."
 	if len(desired) > 0 {
 		p.Shapes = append(p.Shapes, shape{"desired line", f.steps(desired)})
-		p.Labels = append(p.Labels, f.label("desired", "desired", significant(lastOf(desired)), lastOf(desired)))
+		p.Labels = append(p.Labels, f.ends("desired", "desired", desired))
 		p.Desc += " Desired: " + changes(desired) + "."
 	} else {
 		p.Unit = "pods; how many were desired is not known: no cluster was asked"
 	}
-	return p.finish(f)
+	return p.finish(f, significant)
 }
 
 // changes tells a number's course in words.
-func changes(runs [][]point) string {
+func changes(c curve) string {
 	var parts []string
-	for _, run := range runs {
+	for _, run := range c {
 		for _, p := range run {
 			parts = append(parts, fmt.Sprintf("%s at %s", significant(p.value), clock(p.from)))
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (p panel) finish(f frame) panel {
-	p.Grid = f.grid(p.YTicks)
-	p.Labels = spread(p.Labels, p.Height)
-	return p
 }

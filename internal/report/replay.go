@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -36,14 +35,7 @@ func WriteReplay(w io.Writer, r Replay) error {
 	for _, run := range r.Runs {
 		view.Runs = append(view.Runs, newReplayed(run))
 	}
-	var whole bytes.Buffer
-	if err := replayPage.Execute(&whole, view); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if _, err := whole.WriteTo(w); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return render(w, replayPage, view)
 }
 
 type replayView struct {
@@ -79,7 +71,7 @@ func newReplayed(r ReplayRun) replayed {
 // stretches cut seconds into points of equal width.
 type stretches struct{ width, seconds int }
 
-func (s stretches) mean(value func(second int) float64) [][]point {
+func (s stretches) mean(value func(second int) float64) curve {
 	var run []point
 	for from := 0; from < s.seconds; from += s.width {
 		to := min(from+s.width, s.seconds)
@@ -89,46 +81,45 @@ func (s stretches) mean(value func(second int) float64) [][]point {
 		}
 		run = append(run, point{float64(from), float64(to), sum / float64(to-from)})
 	}
-	return [][]point{run}
+	return curve{run}
 }
 
 func loadAndCapacity(r ReplayRun, s stretches) panel {
 	load := s.mean(func(i int) float64 { return float64(r.Offered[i]) })
 	capacity := s.mean(func(i int) float64 { return r.Capacity * float64(r.Ready[i]) })
-	mostLoad, _ := highest(load)
-	mostCapacity, _ := highest(capacity)
+	mostLoad, _ := load.highest()
+	mostCapacity, _ := capacity.highest()
 	f := frame{end: float64(s.seconds), height: 180, y: linear(max(mostLoad, mostCapacity), false)}
-	p := panel{ID: "load", Title: "Load and capacity", Unit: "requests per second", Height: int(f.height), YTicks: f.y.labelled(significant)}
-	p.Shapes = []shape{{"answered area", f.below(f.line, load)}, {"answered line", f.line(load)}, {"ready line", f.steps(capacity)}}
-	p.Labels = []endLabel{f.label("answered", "offered", significant(lastOf(load)), lastOf(load)), f.label("ready", "capacity", significant(lastOf(capacity)), lastOf(capacity))}
+	p := panel{ID: "load", Title: "Load and capacity", Unit: "requests per second"}
+	p.Shapes = append(f.filled("answered", f.line, load), shape{"ready line", f.steps(capacity)})
+	p.Labels = []endLabel{f.ends("answered", "offered", load), f.ends("ready", "capacity", capacity)}
 	p.Desc = fmt.Sprintf("load up to %s/s, capacity up to %s/s", significant(mostLoad), significant(mostCapacity))
-	return p.finish(f)
+	return p.finish(f, significant)
 }
 
 func badPanel(r ReplayRun, s stretches) panel {
 	bad := s.mean(func(i int) float64 { return float64(r.Bad[i]) })
-	most, _ := highest(bad)
+	most, _ := bad.highest()
 	p := panel{ID: "bad", Title: "Violations", Unit: "requests per second that were late, shed or given up"}
 	if most == 0 {
 		p.Empty = "No request was late."
 		return p
 	}
 	f := frame{end: float64(s.seconds), height: 80, y: linear(most, false)}
-	p.Height, p.YTicks = int(f.height), f.y.labelled(significant)
-	p.Shapes = []shape{{"failed area", f.below(f.line, bad)}, {"failed line", f.line(bad)}}
+	p.Shapes = f.filled("failed", f.line, bad)
 	p.Desc = fmt.Sprintf("up to %s/s", significant(most))
-	return p.finish(f)
+	return p.finish(f, significant)
 }
 
 func podsPanel(r ReplayRun, s stretches) panel {
 	ready := s.mean(func(i int) float64 { return float64(r.Ready[i]) })
 	desired := s.mean(func(i int) float64 { return float64(r.Desired[i]) })
-	most, _ := highest(ready)
-	mostDesired, _ := highest(desired)
+	most, _ := ready.highest()
+	mostDesired, _ := desired.highest()
 	f := frame{end: float64(s.seconds), height: 120, y: linear(max(most, mostDesired), true)}
-	p := panel{ID: "replicas", Title: "Replicas", Unit: "pods", Height: int(f.height), YTicks: f.y.labelled(significant)}
-	p.Shapes = []shape{{"ready area", f.below(f.steps, ready)}, {"ready line", f.steps(ready)}, {"desired line", f.steps(desired)}}
-	p.Labels = []endLabel{f.label("ready", "ready", significant(lastOf(ready)), lastOf(ready)), f.label("desired", "desired", significant(lastOf(desired)), lastOf(desired))}
+	p := panel{ID: "replicas", Title: "Replicas", Unit: "pods"}
+	p.Shapes = append(f.filled("ready", f.steps, ready), shape{"desired line", f.steps(desired)})
+	p.Labels = []endLabel{f.ends("ready", "ready", ready), f.ends("desired", "desired", desired)}
 	p.Desc = fmt.Sprintf("up to %s", significant(max(most, mostDesired)))
-	return p.finish(f)
+	return p.finish(f, significant)
 }

@@ -42,10 +42,17 @@ var pageJS string
 var page = template.Must(template.New("page").Parse(panelsHTML + pageHTML))
 
 // Write writes the page.
-func Write(w io.Writer, t Test) error {
-	// Whole or not at all: half a page would look like a result.
+func Write(w io.Writer, t Test) error { return render(w, page, newView(t)) }
+
+// executor is a template, of HTML or of plain text.
+type executor interface {
+	Execute(w io.Writer, view any) error
+}
+
+// render writes a page whole or not at all: half of one would look like a result.
+func render(w io.Writer, page executor, view any) error {
 	var whole bytes.Buffer
-	if err := page.Execute(&whole, newView(t)); err != nil {
+	if err := page.Execute(&whole, view); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	if _, err := whole.WriteTo(w); err != nil {

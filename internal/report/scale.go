@@ -49,13 +49,19 @@ func positive(low, high float64) scale {
 	}
 	s := scale{log: true, low: roundDown(low), high: roundStep(high)}
 	decades := math.Log10(s.high / s.low)
-	for v := s.low; v <= s.high*(1+1e-9); v = roundStep(v * 1.01) {
-		mantissa := math.Round(v / math.Pow(10, math.Floor(math.Log10(v)+1e-9)))
-		if decades <= 1.8 || mantissa == 1 || (decades <= 2.5 && mantissa == 5) {
-			s.ticks = append(s.ticks, v)
+	s.ticks = logTicks(s.low, s.high, func(digit int) bool { return decades <= 1.8 || digit == 1 || (decades <= 2.5 && digit == 5) })
+	return s
+}
+
+// logTicks are the 1, 2, 5 times powers of ten from one of them up to high, as far as they are kept by their digit.
+func logTicks(from, high float64, kept func(digit int) bool) []float64 {
+	var ticks []float64
+	for v := from; v <= high*(1+1e-9); v = roundStep(v * 1.01) {
+		if kept(int(math.Round(v / math.Pow(10, math.Floor(math.Log10(v)+1e-9))))) {
+			ticks = append(ticks, v)
 		}
 	}
-	return s
+	return ticks
 }
 
 // roundDown is the greatest of 1, 2, 5 times a power of ten that is not above v.

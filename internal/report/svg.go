@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"io"
@@ -30,47 +29,60 @@ func WriteSVG(w io.Writer, t Test) error {
 	if t.Result.Requests == 0 {
 		return fmt.Errorf("picture: no request was due, so there is nothing to draw")
 	}
-	line := newTimeline(t.Result)
-	p := svgPicture{Width: svgWidth, Style: plainColours(chartCSS), Title: judge(t.Result), Target: t.Result.URL, Started: t.Result.Started.Format("2 January 2006, 15:04 MST")}
-	y := svgTop
-	for _, m := range marks(line, t.Result.Decisions) {
-		y = svgTop + svgMarks
-		p.Marks = append(p.Marks, svgText{X: svgLeft + breadth*m.At/100, Y: float64(y), Text: m.Sign, Explained: m.Clock + ": " + m.Text})
-	}
-	for _, one := range panels(line, t.Result, errorRows(t.Result)) {
-		placed := svgPanel{panel: one, TitleY: y + svgTitle - 10, Y: y + svgTitle}
-		y += svgTitle + svgGap + one.Height
-		if one.Empty != "" {
-			y += svgEmptyPanelLines
-		}
-		for _, tick := range one.YTicks {
-			placed.Left = append(placed.Left, svgText{X: svgLeft - 8, Y: float64(placed.Y) + float64(one.Height)*(1-tick.At/100) + 4, Text: tick.Label})
-		}
-		for _, label := range one.Labels {
-			placed.Right = append(placed.Right, svgText{
-				X: svgLeft + breadth + 10, Y: float64(placed.Y+label.Top) + 13, Class: label.Class, Text: strings.TrimSpace(label.Name + " " + label.Value), Key: label.Name != "",
-			})
-		}
-		p.Panels = append(p.Panels, placed)
-	}
-	for _, tick := range timeTicks(line.end) {
-		p.Ticks = append(p.Ticks, svgText{X: svgLeft + breadth*tick.At/100, Y: float64(y), Text: tick.Label})
-	}
-	p.Height = y + svgAxis
-	var whole bytes.Buffer
-	if err := picture.Execute(&whole, p); err != nil {
-		return fmt.Errorf("picture: %w", err)
-	}
-	_, err := whole.WriteTo(w)
-	return err
+	return render(w, picture, newPicture(t))
 }
 
+func newPicture(t Test) svgPicture {
+	line := newTimeline(t.Result)
+	p := svgPicture{
+		Width: svgWidth, Height: svgTop, Style: plainColours(chartCSS),
+		Title: judge(t.Result), Target: t.Result.URL, Started: t.Result.Started.Format("2 January 2006, 15:04 MST"),
+	}
+	if all := marks(line, t.Result.Decisions); len(all) > 0 {
+		p.Height += svgMarks
+		for _, m := range all {
+			p.Marks = append(p.Marks, svgText{X: alongAxis(m.At), Y: float64(p.Height), Text: m.Sign, Explained: m.Clock + ": " + m.Text})
+		}
+	}
+	for _, one := range panels(line, t.Result, errorRows(t.Result)) {
+		p.place(one)
+	}
+	for _, tick := range timeTicks(line.end) {
+		p.Ticks = append(p.Ticks, svgText{X: alongAxis(tick.At), Y: float64(p.Height), Text: tick.Label})
+	}
+	p.Height += svgAxis
+	return p
+}
+
+// alongAxis is where a percentage of the time axis is.
+func alongAxis(at float64) float64 { return svgLeft + breadth*at/100 }
+
 type svgPicture struct {
-	Width, Height          int
+	Width, Height          int // Height is as far as what was placed reaches
 	Style, Target, Started string
 	Title                  verdict
 	Panels                 []svgPanel
 	Marks, Ticks           []svgText
+}
+
+// place puts a panel below those before it.
+func (p *svgPicture) place(one panel) {
+	top := p.Height + svgTitle
+	placed := svgPanel{panel: one, TitleY: top - 10, Y: top}
+	for _, tick := range one.YTicks {
+		placed.Left = append(placed.Left, svgText{X: svgLeft - 8, Y: float64(top) + float64(one.Height)*(1-tick.At/100) + 4, Text: tick.Label})
+	}
+	for _, label := range one.Labels {
+		placed.Right = append(placed.Right, svgText{
+			X: svgLeft + breadth + 10, Y: float64(top+label.Top) + 13, Class: label.Class,
+			Text: strings.TrimSpace(label.Name + " " + label.Value), Key: label.Name != "",
+		})
+	}
+	p.Panels = append(p.Panels, placed)
+	p.Height = top + one.Height + svgGap
+	if one.Empty != "" {
+		p.Height += svgEmptyPanelLines
+	}
 }
 
 type svgPanel struct {

@@ -100,9 +100,33 @@ func stretch(seconds float64) string {
 // point is a value that holds over a stretch of time.
 type point struct{ from, to, value float64 }
 
+// curve is a value over time: runs of points, apart where the value is not known.
+type curve [][]point
+
+// last is its last value; 0 where it has none.
+func (c curve) last() float64 {
+	if len(c) == 0 {
+		return 0
+	}
+	run := c[len(c)-1]
+	return run[len(run)-1].value
+}
+
+// highest is its highest value, and when it began.
+func (c curve) highest() (value, at float64) {
+	for _, run := range c {
+		for _, p := range run {
+			if p.value > value {
+				value, at = p.value, p.from
+			}
+		}
+	}
+	return value, at
+}
+
 // runs collects what value yields for each bucket, split where it has none.
-func (t timeline) runs(value func(bucket) (float64, bool)) [][]point {
-	var all [][]point
+func (t timeline) runs(value func(bucket) (float64, bool)) curve {
+	var all curve
 	open := false
 	for _, b := range t.buckets {
 		v, ok := value(b)

@@ -89,3 +89,15 @@ func TestReplicaTimelineTellsChanges(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// The trend takes all the room that the words behind it leave.
+func TestTheTrendFillsItsLine(t *testing.T) {
+	f := frame(30 * time.Second)
+	f.Trend = make([]float64, 60)
+	const width = 80
+	for _, line := range term.Lines(f, width) {
+		if n := utf8.RuneCountInString(line); strings.Contains(line, "trend") && n != width-1 {
+			t.Errorf("%d characters on a screen of %d: %q", n, width, line)
+		}
+	}
+}
