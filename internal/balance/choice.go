@@ -74,7 +74,8 @@ func (c candidate) before(other candidate, now time.Time) bool {
 func (p *Pool) placed(best candidate, now time.Time) Choice {
 	slots, rate := 0, 0.0
 	for _, other := range p.all {
-		busy := other != best.replica && other.open(now) && other.credits(now) <= 0
+		// Of one whose rate is not known nobody can say when it will be free.
+		busy := other != best.replica && other.open(now) && other.credits(now) <= 0 && other.rate() > 0
 		if busy && quicker*float64(other.expected(now)) < float64(best.in) {
 			slots, rate = slots+other.slots, rate+other.rate()
 		}

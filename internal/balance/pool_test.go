@@ -156,6 +156,27 @@ func TestASlowReplicaIsForThoseWhoWouldWaitLonger(t *testing.T) {
 	}
 }
 
+// Of a replica that says nothing and has answered nothing it is not known when it will be free: those who wait do not reckon with it.
+func TestAReplicaOfUnknownRateHelpsNobodyWait(t *testing.T) {
+	p := ready(1, 1)
+	for i := range 40 {
+		mustTake(t, p, at(400*i), only(2, 0)).Answered(at(400*i + 400))
+	}
+	now := at(400 * 40)
+	mustTake(t, p, now, only(2, 1))
+	alone, _ := p.Choose(now, nil)
+	p.SetEndpoints([]balance.Endpoint{endpoint(0), endpoint(1), endpoint(2)})
+	p.Learn(endpoint(2).Name, balance.Said{Slots: 4, Load: -1}, now)
+	for {
+		if _, ok := take(p, now, only(3, 2)); !ok {
+			break
+		}
+	}
+	if c, _ := p.Choose(now, nil); alone.Name() != "a" || c.Name() != "a" || c.Place != alone.Place {
+		t.Errorf("%s for place %d beside a stranger, %s for place %d without", c.Name(), c.Place, alone.Name(), alone.Place)
+	}
+}
+
 func TestASlowReplicaIsTriedAgainInTime(t *testing.T) {
 	p := ready(1, 1)
 	mustTake(t, p, start, only(2, 0)).Answered(at(3000))
