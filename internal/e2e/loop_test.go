@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ func TestTheCluster(t *testing.T) {
 		{"a pod that violates the restricted standard is refused", c.restricted},
 		{"accounts may do their job and nothing else", c.rights},
 		{"replicas follow the load, driven from a laptop", c.followsLoad},
+		{"policy slo staffs for a load that grows", c.keepsALatency},
 		{"every query of the dashboard returns data", c.dashboard},
 		{"a second apply leaves the replicas alone", c.secondApply},
 		{"a second autoscaler, on a laptop, stands by", c.standsBy},
@@ -46,14 +48,51 @@ func TestTheCluster(t *testing.T) {
 	}
 }
 
-// followsLoad drives the cluster as `go run ./cmd/loadtest` does from a laptop: with a kubeconfig, through the API server.
 func (c *cluster) followsLoad(t *testing.T) {
+	result := c.drive(t, "load", "constant:0.5/10s ramp:0.5..1/35s ramp:1..2/35s ramp:2..4/35s constant:4/15s ramp:4..0.5/10s constant:0.5/40s")
+	peak, last := 0, 0
+	for _, r := range result.Replicas {
+		peak, last = max(peak, r.Ready), r.Ready
+	}
+	t.Logf("at most %d replicas, %d at the end", peak, last)
+	if peak < 4 || last >= peak {
+		t.Errorf("at most %d replicas, %d at the end: %+v", peak, last, result.Replicas)
+	}
+}
+
+// keepsALatency has policy slo staff for a load that grows. How well it keeps the latency is logged: this machine plays the whole cluster.
+func (c *cluster) keepsALatency(t *testing.T) {
+	c.kubectl(t, "set", "env", "deployment/autoscaler", "RESNET_POLICY=slo")
+	c.rolledOut(t, "autoscaler")
+	testkit.Eventually(t, "policy slo decides", func() bool { return c.decision(t).Reckoning != nil })
+	result := c.drive(t, "slo", "constant:0.5/20s ramp:0.5..3/75s constant:3/20s")
+	peak := 0
+	for _, r := range result.Replicas {
+		peak = max(peak, r.Ready)
+	}
+	d := c.decision(t)
+	t.Logf("at most %d replicas; the last decision: %v", peak, d)
+	if peak < 4 || d.Reckoning == nil || d.Reckoning.Blind {
+		t.Errorf("at most %d replicas, %+v", peak, d.Reckoning)
+	}
+	c.kubectl(t, "set", "env", "deployment/autoscaler", "RESNET_POLICY-")
+	c.rolledOut(t, "autoscaler")
+}
+
+// drive drives the cluster as `go run ./cmd/loadtest` does from a laptop: with a kubeconfig, through the API server. The profile's rates are
+// multiples of what a replica can do.
+func (c *cluster) drive(t *testing.T, name, profile string) (result summary.Result) {
+	t.Helper()
 	capacity := c.capacity(t)
-	at := func(multiple float64) string { return strconv.FormatFloat(multiple*capacity, 'f', 2, 64) }
-	profile := fmt.Sprintf("constant:%s/10s ramp:%[1]s..%[2]s/35s ramp:%[2]s..%[3]s/35s ramp:%[3]s..%[4]s/35s constant:%[4]s/15s ramp:%[4]s..%[1]s/10s constant:%[1]s/40s",
-		at(0.5), at(1), at(2), at(4))
-	output := filepath.Join(folder(t), "load.json")
-	test := c.command(t, bin(t, "loadtest"), "--images="+photograph(t), "--profile="+profile, "--slo=errors<=0%", "--json="+output, "--report="+filepath.Join(folder(t), "load.html"))
+	profile = multiple.ReplaceAllStringFunc(profile, func(m string) string {
+		f, err := strconv.ParseFloat(m[1:], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m[:1] + strconv.FormatFloat(f*capacity, 'f', 2, 64)
+	})
+	output := filepath.Join(folder(t), name+".json")
+	test := c.command(t, bin(t, "loadtest"), "--images="+photograph(t), "--profile="+profile, "--slo=errors<=0%", "--json="+output, "--report="+filepath.Join(folder(t), name+".html"))
 	out, err := test.CombinedOutput()
 	if err != nil {
 		t.Errorf("the load test: %v\n%s", err, out)
@@ -65,19 +104,15 @@ func (c *cluster) followsLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var result summary.Result
 	if err := json.Unmarshal(text, &result); err != nil {
 		t.Fatal(err)
 	}
-	peak, last := 0, 0
-	for _, r := range result.Replicas {
-		peak, last = max(peak, r.Ready), r.Ready
-	}
-	t.Logf("capacity %.1f/s; %d requests, %d answered; p99 %.0f ms; at most %d replicas, %d at the end", capacity, result.Requests, result.OK, result.Latency.P99, peak, last)
-	if peak < 4 || last >= peak {
-		t.Errorf("at most %d replicas, %d at the end: %+v", peak, last, result.Replicas)
-	}
+	t.Logf("capacity %.1f/s; %d requests, %d answered; p99 %.0f ms", capacity, result.Requests, result.OK, result.Latency.P99)
+	return result
 }
+
+// multiple is a rate in a profile.
+var multiple = regexp.MustCompile(`[:.]\d+(\.\d+)?\b`)
 
 // photograph is what is sent where the load is a multiple of the capacity, which a replica measures with a JPEG: the samples in other
 // formats cost it twice as much.
