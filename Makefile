@@ -150,7 +150,7 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the web)
 	case "$$out" in *"fetching vulnerabilities"*) echo "vuln: not checked: the vulnerability database cannot be reached"; exit 0;; esac; exit $$code
 
 .PHONY: deploy undeploy port-forward dashboard
-deploy: ## bring the system up on minikube, or on another cluster: KUBECTL_CONTEXT, NAMESPACE, REGISTRY, AUTOSCALER=1
+deploy: ## bring the system up on minikube, or on another cluster: KUBECTL_CONTEXT, NAMESPACE, REGISTRY, AUTOSCALER=1, OVERLAY
 	@internal/tools/deploy.sh up
 undeploy: ## remove it from there, with Prometheus' data
 	@internal/tools/deploy.sh down
@@ -158,7 +158,7 @@ port-forward: ## make the cluster's dispatcher and Prometheus local
 	@internal/tools/deploy.sh forward
 dashboard: ## show the loop in Grafana, on the cluster
 	@internal/tools/deploy.sh dashboard
-export KUBECTL_CONTEXT NAMESPACE REGISTRY AUTOSCALER
+export KUBECTL_CONTEXT NAMESPACE REGISTRY AUTOSCALER OVERLAY
 
 .PHONY: clean
 clean: ## remove what was built and measured, keep what was fetched

@@ -120,3 +120,31 @@ func TestDeployScript(t *testing.T) {
 		})
 	}
 }
+
+// minikube is one machine: model servers get a quarter of a core there, and a core on other clusters.
+func TestWhatIsAppliedFitsTheCluster(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"minikube":        {nil, "deploy/overlays/minikube"},
+		"another cluster": {[]string{"REGISTRY=r.example/team"}, "deploy/base"},
+		"one's own":       {[]string{"REGISTRY=r.example/team", "OVERLAY=mine"}, "deploy/overlays/mine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := exec.Command(filepath.Join(testkit.Root(t), "internal", "tools", "overlay.sh"), dir)
+			write.Env = append(c.settings, "PATH="+os.Getenv("PATH"))
+			if out, err := write.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			text, err := os.ReadFile(filepath.Join(dir, "kustomization.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), c.want+"\n") {
+				t.Errorf("no %s in\n%s", c.want, text)
+			}
+		})
+	}
+}

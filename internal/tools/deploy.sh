@@ -3,7 +3,8 @@
 #
 # Without REGISTRY the cluster is minikube, which is started if need be and builds the images itself; so `make deploy` is also what
 # brings everything back after a reboot. With REGISTRY=registry.example.com/team the images are built here and pushed there, and the
-# cluster is the current context's. KUBECTL_CONTEXT and NAMESPACE choose another; AUTOSCALER=1 runs the autoscaler in the cluster too.
+# cluster is the current context's. KUBECTL_CONTEXT and NAMESPACE choose another, for every verb; AUTOSCALER=1 runs the autoscaler in the
+# cluster too, and OVERLAY is a folder below deploy/overlays that replaces what is applied: minikube, or with REGISTRY deploy/base.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

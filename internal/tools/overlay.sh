@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Writes DIR/kustomization.yaml: deploy/overlays/minikube with what this deployment has of its own, from the environment:
-# NAMESPACE (default: default), REGISTRY (a prefix for our images; empty: as they are named) and TAG (of these; default: latest),
-# AUTOSCALER=1 and GRAFANA=1 (in the cluster too), OVERLAY (another folder below deploy/overlays), ONLY_GRAFANA=1 (nothing else).
+# Writes DIR/kustomization.yaml: deploy/overlays/minikube, or where there is a registry, and so a cluster of several machines, deploy/base;
+# with what this deployment has of its own, from the environment: NAMESPACE (default: default), REGISTRY (a prefix for our images; empty: as
+# they are named) and TAG (of these; default: latest), AUTOSCALER=1 and GRAFANA=1 (in the cluster too), OVERLAY (a folder below
+# deploy/overlays instead), ONLY_GRAFANA=1 (nothing else).
 set -euo pipefail
 
 dir=${1:?usage: overlay.sh DIR}
@@ -9,6 +10,12 @@ mkdir -p "$dir"
 root=$(realpath --relative-to "$dir" "$(dirname "$0")/../..")
 registry=${REGISTRY:+${REGISTRY%/}/}
 namespace=${NAMESPACE:-default}
+below=base
+if [ "${OVERLAY:-}" ]; then
+	below=overlays/$OVERLAY
+elif [ -z "$registry" ]; then
+	below=overlays/minikube
+fi
 cluster_role=resnet-autoscaling-prometheus
 
 {
@@ -21,7 +28,7 @@ cluster_role=resnet-autoscaling-prometheus
 		exit
 	fi
 	echo "resources:"
-	echo "  - $root/deploy/overlays/${OVERLAY:-minikube}"
+	echo "  - $root/deploy/$below"
 	if [ "${AUTOSCALER:-}${GRAFANA:-}" ]; then echo "components:"; fi
 	if [ "${AUTOSCALER:-}" ]; then echo "  - $root/deploy/components/autoscaler"; fi
 	if [ "${GRAFANA:-}" ]; then echo "  - $root/deploy/grafana"; fi
