@@ -92,8 +92,17 @@ func (s scenario) measure(t *testing.T) (measured, bool) {
 		m.peers = append(m.peers, point{contender: who, Result: r})
 	}
 	m.ours = simulated(t, c, trace, ours(c))
+	if s.usual() {
+		for _, times := range overstated {
+			c.Stated = times * c.Capacity
+			m.boasts = append(m.boasts, simulated(t, c, trace, ours(c)))
+		}
+	}
 	return m, true
 }
+
+// overstated is how many times what they can do replicas state, where ours is tried with such as well.
+var overstated = []float64{1.25, 1.5, 2}
 
 type point struct {
 	contender
@@ -105,4 +114,5 @@ type measured struct {
 	oracle   simulate.Oracle
 	ours     simulate.Result
 	peers    []point
+	boasts   []simulate.Result // ours, by overstated; none but for the usual scenarios
 }

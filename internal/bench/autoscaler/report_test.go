@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"resnet-autoscaling/internal/simulate"
 )
 
 func (c comparison) line() string {
@@ -45,7 +47,29 @@ func summary(rows []comparison) string {
 			c.ours.ReplicaSeconds/c.oracle.Instant, c.ours.ReplicaSeconds/c.oracle.Holding, c.ours.ScalingsPerHour(), c.ours.ReversalsPerHour(), equal, len(c.beaten), cheap)
 	}
 	fmt.Fprintf(&b, "\nGeometric mean of our violations by those of the best peer at no more cost, over %d of them: %.3f.\n\n", n, math.Exp(logs/float64(max(n, 1))))
+	b.WriteString(boasting(rows))
 	return b.String()
+}
+
+// boasting is the table of ours where replicas state more than they can do.
+func boasting(rows []comparison) string {
+	var b strings.Builder
+	b.WriteString("Where replicas state more than they can do, ours has these violations, at a cost of so many times the instant oracle's:\n\n| trace | the truth |")
+	for _, times := range overstated {
+		fmt.Fprintf(&b, " %g times it |", times)
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(overstated)) + "\n")
+	for _, c := range rows {
+		if c.boasts == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s |", c.scenario)
+		for _, r := range append([]simulate.Result{c.ours}, c.boasts...) {
+			fmt.Fprintf(&b, " %.3f %% at %.3f |", 100*r.Violations(), r.ReplicaSeconds/c.oracle.Instant)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String() + "\n"
 }
 
 // write is the table of one scenario, cheapest first.

@@ -30,6 +30,11 @@ func (s scenario) String() string {
 	return fmt.Sprintf("%s, pods start in %v", text, s.start)
 }
 
+// usual tells whether the trace is as it was measured, in a cluster as it is by default.
+func (s scenario) usual() bool {
+	return s.scale == usualScale(s.file) && s.start == 10*time.Second && !s.bursts
+}
+
 // scenarios are the traces of the folder as they are, and those that are not too long also with other start times, with bursts and ten
 // times as high.
 func scenarios(t *testing.T, dir string) []scenario {
