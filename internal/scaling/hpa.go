@@ -14,13 +14,13 @@ const (
 
 // census sorts the pods for one signal, as the HPA does before it looks at values.
 type census struct {
-	values  map[string]float64 // of the pods that count
-	missing int                // pods without a sample
-	ignored int                // pods that start: their CPU says nothing of load
+	values  []float64 // of the pods that count, in the order of the pods, so that their sum is the same whenever it is asked for
+	missing int       // pods without a sample
+	ignored int       // pods that start: their CPU says nothing of load
 }
 
 func takeCensus(pods []Pod, s Signal, now time.Time) census {
-	c := census{values: map[string]float64{}}
+	c := census{values: make([]float64, 0, len(pods))}
 	for _, p := range pods {
 		sample, ok := s.Samples[p.Name]
 		switch {
@@ -31,7 +31,7 @@ func takeCensus(pods []Pod, s Signal, now time.Time) census {
 		case s.CPU && starting(p, sample, s.Window, now):
 			c.ignored++
 		default:
-			c.values[p.Name] = sample.Value
+			c.values = append(c.values, sample.Value)
 		}
 	}
 	return c

@@ -35,10 +35,7 @@ func TestProposeIsTheHPAsRule(t *testing.T) {
 		"without a missing pod only those that are there add": {values: []float64{15, 15}, current: 10, want: 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			counted := census{values: map[string]float64{}, missing: c.missing, ignored: c.ignored}
-			for i, v := range c.values {
-				counted.values[podName(i)] = v
-			}
+			counted := census{values: c.values, missing: c.missing, ignored: c.ignored}
 			if got := counted.propose(c.current, 5, 0.1); got.desired != c.want {
 				t.Errorf("%+v, want %d", got, c.want)
 			}
@@ -78,7 +75,7 @@ func TestStarting(t *testing.T) {
 	if !starting(Pod{Ready: true}, Sample{At: start}, time.Minute, start) {
 		t.Error("a pod without a start time cannot be judged")
 	}
-	if got := fmt.Sprint(takeCensus([]Pod{{Name: "a", Pending: true}}, Signal{Samples: map[string]Sample{"a": {Value: 1}}}, start)); got != fmt.Sprint(census{values: map[string]float64{}, ignored: 1}) {
+	if got := fmt.Sprint(takeCensus([]Pod{{Name: "a", Pending: true}}, Signal{Samples: map[string]Sample{"a": {Value: 1}}}, start)); got != fmt.Sprint(census{values: []float64{}, ignored: 1}) {
 		t.Errorf("a pending pod is ignored, whatever its sample: %s", got)
 	}
 }

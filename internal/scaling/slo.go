@@ -41,7 +41,7 @@ type Tuning struct {
 func DefaultTuning() Tuning {
 	return Tuning{
 		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
-		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 2 * time.Hour, Alarm: 4.5,
+		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 4 * time.Hour, Alarm: 4.5,
 	}
 }
 
