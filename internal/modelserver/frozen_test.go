@@ -136,6 +136,7 @@ func (m *machine) note(answer *httptest.ResponseRecorder) {
 // answer.
 func busy(t *testing.T, patience time.Duration, f func(t *testing.T, m *machine)) {
 	o := realOptions(t)
+	o.Models[0].Spec.Input.Resize, o.Models[0].Spec.Input.Crop = 8, 8 // pictures are many, and what is in them is nothing
 	m := &machine{share: 1, ended: map[int]int{}, input: make([]float32, o.Models[0].Spec.Input.Values()), logits: make([]float32, len(o.Models[0].Labels))}
 	o.Stations = []modelserver.Station{{Networks: []modelserver.Network{m}}}
 	o.CPUTime = m.cpuTime
