@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -404,6 +405,59 @@ func TestARefusalNamesTheMissingRight(t *testing.T) {
 	}
 	api.become(0) // an administrator has granted it
 	w.want(t, serving("a", "http://10.0.0.1:8000"))
+}
+
+// A warning is about the Service, as soon as it is known which one that is. Slices that mirror Endpoints which somebody wrote by hand are
+// owned by these, and do not tell.
+func TestAWarningIsAboutNothingButTheService(t *testing.T) {
+	api := &slicesAPI{version: 1, streams: map[chan metav1.WatchEvent]bool{}, streamy: true}
+	about := make(chan corev1.ObjectReference, 1)
+	cluster := connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method+" "+r.URL.Path != "POST /api/v1/namespaces/shop/events" {
+			api.ServeHTTP(w, r)
+			return
+		}
+		var e corev1.Event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			t.Error(err)
+		}
+		about <- e.InvolvedObject
+		fail(w, http.StatusForbidden, metav1.StatusReasonForbidden)
+	}))
+	endpoints, err := cluster.Endpoints("resnet", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan []balance.Endpoint)
+	testkit.Running(t, func(ctx context.Context) error {
+		return endpoints.Watch(ctx, func(e []balance.Endpoint) {
+			select {
+			case seen <- e:
+			case <-ctx.Done():
+			}
+		})
+	})
+	<-seen
+	want := corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "resnet"}
+	for _, owner := range []metav1.OwnerReference{
+		{Kind: "Endpoints", UID: "of the endpoints", Controller: new(true)},
+		{Kind: "Service", UID: "of the service", Controller: new(true)},
+	} {
+		if owner.Kind == "Service" {
+			want.UID = owner.UID
+		}
+		s := slice(t, "s", "a")
+		s.OwnerReferences = []metav1.OwnerReference{owner}
+		api.change("MODIFIED", s)
+		<-seen
+		err := endpoints.Warn(t.Context(), "ReadinessDisputed", "all are well")
+		if diff := cmp.Diff(want, <-about); diff != "" {
+			t.Errorf("slices are owned by %s: the warning is about (-want +got):\n%s", owner.Kind, diff)
+		}
+		if err == nil || !strings.Contains(err.Error(), "service shop/resnet") || !strings.Contains(err.Error(), "the right that is missing: create on events in namespace shop") {
+			t.Errorf("%v, want it to name the right that is missing", err)
+		}
+	}
 }
 
 func TestEndpointsWithoutThePortAreSaid(t *testing.T) {

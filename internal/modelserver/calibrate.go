@@ -14,6 +14,7 @@ import (
 const (
 	warmUpPictures      = 2
 	calibrationPictures = 7
+	measureEvery        = time.Second
 	// A second in which the process used less than this share of its quota says little about its capacity.
 	busyShare = 0.5
 	// A second in which all slots had work for this share of it shows what the server can do; what is left goes to and fro with answers.
@@ -68,7 +69,7 @@ func (s *Service) classifySamples(ctx context.Context, sample []byte, n int) err
 
 // correctCapacity corrects what a picture costs by each busy second until ctx ends: the CPU time of late by the pictures of late.
 func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
 	last := s.spending()
 	spent := calibrationCount * s.o.CPUs
@@ -80,12 +81,12 @@ func (s *Service) correctCapacity(ctx context.Context, cost float64) error {
 		case <-tick.C:
 		}
 		now := s.spending()
-		if used := now.since(last, s.o.CPUs); used > 0 {
+		if used, done := now.since(last, s.o.CPUs); used > 0 {
 			kept := 1.0 // at first it is an average
 			if seen++; seen > busyMemory {
 				kept = 1 - 1.0/busyMemory
 			}
-			spent, pictures = kept*spent+used, kept*pictures+float64(now.pictures-last.pictures)
+			spent, pictures = kept*spent+used, kept*pictures+done
 			s.setCapacity(s.o.CPUs * pictures / spent)
 		}
 		last = now
@@ -105,9 +106,21 @@ func (s *Service) spending() spending {
 	return spending{at: now, cpu: s.o.CPUTime(), occupied: s.gate.occupied.until(now), pictures: s.images.Load()}
 }
 
-// since is the CPU seconds that were spent since an earlier time; 0: too few to say anything. Where all slots had work all the time, it is
-// all that the quota allows: a server that waits for cores which others use does not get what its quota allows, and can do as much less.
-func (s spending) since(before spending, cpus float64) float64 {
+// since is the CPU seconds that were spent since an earlier time, and the pictures that were done for them; no seconds: too few to say
+// anything.
+//
+// It is as of measureEvery at most. When a node freezes, or its machine moves to another, a server stands still with work in its slots, and
+// looks like one that got nothing done for half a minute, which would count for more than all that is remembered. Nothing but how late this
+// is reckoned tells one from the other, and so one such stretch counts as one second of many. A server that is stopped over and over, or
+// starved, has many of them.
+func (s spending) since(before spending, cpus float64) (used, pictures float64) {
+	share := min(1, measureEvery.Seconds()/s.at.Sub(before.at).Seconds())
+	return share * s.paid(before, cpus), share * float64(s.pictures-before.pictures)
+}
+
+// paid is the CPU seconds since an earlier time; 0: too few. Where all slots had work all the time, it is all that the quota allows: a
+// server that waits for cores which others use does not get what its quota allows, and can do as much less.
+func (s spending) paid(before spending, cpus float64) float64 {
 	elapsed, used := s.at.Sub(before.at).Seconds(), (s.cpu - before.cpu).Seconds()
 	if occupied := (s.occupied - before.occupied).Seconds(); occupied >= fullShare*elapsed {
 		return max(used, cpus*occupied)

@@ -85,17 +85,17 @@ func (s *Service) run(ctx context.Context, at *station, m *model, t *timing) ([]
 	defer release()
 	start := time.Now()
 	t.queue += start.Sub(waiting)
-	if deadline, ok := ctx.Deadline(); ok && start.Add(time.Duration(m.inferenceTime.Load())).After(deadline) {
+	if deadline, ok := ctx.Deadline(); ok && start.Add(m.inferenceTime.expected(start)).After(deadline) {
 		return nil, errLate
 	}
 	logits, err := at.Networks[m.at].Run()
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(start)
-	t.inference += took
+	done := time.Now()
+	t.inference += done.Sub(start)
 	s.images.Add(1)
-	m.noteInference(took)
+	m.inferenceTime.note(done.Sub(start), done)
 	return slices.Clone(logits), nil
 }
 

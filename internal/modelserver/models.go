@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"resnet-autoscaling/internal/api"
 	"resnet-autoscaling/internal/command"
@@ -17,10 +15,10 @@ import (
 // model is one that is served, and what is known of it.
 type model struct {
 	Model
-	at            int          // among the models, and so among the networks of a station
-	protocol      oip.Model    // as the Open Inference Protocol speaks of it
-	versions      []string     // that there are here of its name
-	inferenceTime atomic.Int64 // nanoseconds, a moving average
+	at            int       // among the models, and so among the networks of a station
+	protocol      oip.Model // as the Open Inference Protocol speaks of it
+	versions      []string  // that there are here of its name
+	inferenceTime inferenceTime
 
 	mu    sync.Mutex
 	tally oip.Tally
@@ -85,16 +83,4 @@ func (s *Service) served() string {
 		list = append(list, api.ModelVersion{Name: m.Spec.Name, Version: m.Spec.Version})
 	}
 	return list.String()
-}
-
-// noteInference keeps the moving average that tells which requests would miss their deadline.
-func (m *model) noteInference(d time.Duration) {
-	const weight = 8 // an eighth for the newest
-	old := m.inferenceTime.Load()
-	if old == 0 {
-		m.inferenceTime.Store(int64(d))
-		return
-	}
-	// Lost updates between slots only make the average a little slower.
-	m.inferenceTime.Store(old + (int64(d)-old)/weight)
 }
