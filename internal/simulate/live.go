@@ -169,8 +169,9 @@ func (l *Live) signals(v *View) (scaling.Offered, []scaling.Signal) {
 	if window < scrapeEvery {
 		return scaling.Offered{Err: scaling.ErrNoData}, []scaling.Signal{requests, cpu}
 	}
-	offered := (v.around(newest).Arrivals - v.around(newest-window).Arrivals) / window
-	return scaling.Offered{Rate: offered}, []scaling.Signal{requests, cpu}
+	now, before := v.around(newest), v.around(newest-window)
+	offered := scaling.Offered{Rate: (now.Arrivals - before.Arrivals) / window, Shed: (now.Lost - before.Lost) / window}
+	return offered, []scaling.Signal{requests, cpu}
 }
 
 // cpuScraped is when CPU was scraped last before a second.

@@ -76,3 +76,25 @@ func TestReplicasThatAreScrapedByThemselvesAreKnownSooner(t *testing.T) {
 		t.Errorf("fifteen are wanted %d s after the step where each is scraped by itself, and %d s where all are at once", each, all)
 	}
 }
+
+// Replicas that state three times what they can do look idle by what they answer, and CPU tells only of a minute. What is refused before
+// them tells at once that they are too few.
+func TestPolicyTargetSeesWhatIsRefused(t *testing.T) {
+	reaches := func(foresees bool) int {
+		c := cluster(10, 1)
+		c.Stated, c.Foresees, c.Series = 30, foresees, true
+		c.QueueTimeout = 2 * time.Minute // who is not refused waits
+		trace := constant(600, 5)
+		for i := 300; i < len(trace.Rates); i++ {
+			trace.Rates[i] = 40
+		}
+		if foresees {
+			c.QueueTimeout = 2 * time.Second
+		}
+		r := simulated(t, c, trace, simulate.NewLive(scaling.Target{Min: 1, Max: 16, Tolerance: 0.1, DownWindow: 5 * time.Minute}))
+		return slices.IndexFunc(r.Series.Desired, func(n int16) bool { return n >= 4 }) - 300
+	}
+	if refused, waits := reaches(true), reaches(false); refused <= 0 || refused+10 > waits {
+		t.Errorf("four are wanted %d s after the step where what is too much is refused, and %d s where it waits", refused, waits)
+	}
+}

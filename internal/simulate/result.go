@@ -6,7 +6,7 @@ type Result struct {
 	Autoscaler     string
 	Offered        int // requests
 	Late           int // answered, but later than the SLO
-	Shed           int // refused by a full queue
+	Shed           int // refused by a full queue, or because it would have waited for too long
 	TimedOut       int // given up in the queue
 	ReplicaSeconds float64
 	Scalings       int

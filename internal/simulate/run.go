@@ -16,6 +16,7 @@ type run struct {
 	head, n int
 	coming  []float64 // when each replica that starts will be ready, in order
 
+	stands  float64 // since when there has always been somebody waiting
 	now     float64
 	desired int
 	view    View
@@ -119,7 +120,7 @@ func (r *run) accept(instants []float64, until float64) {
 		switch {
 		case r.n == 0 && r.slots.n > 0 && r.slots.first() <= at:
 			r.serve(at, at)
-		case r.n >= r.c.Queue:
+		case r.n >= r.c.Queue || r.refuses(at):
 			r.tally.shed++
 			r.tally.bad(at)
 		default:
@@ -128,6 +129,29 @@ func (r *run) accept(instants []float64, until float64) {
 		}
 	}
 	r.work(until)
+}
+
+// What the dispatcher does: who would wait for longer than most of the queue's patience is refused at once, and for longer than a third of it
+// where the line has stood for long.
+const (
+	sure         = 0.75
+	sureStanding = 0.35
+	standing     = 15 // seconds
+)
+
+// refuses tells whether a request is refused because of how long it would wait.
+func (r *run) refuses(at float64) bool {
+	if !r.c.Foresees || r.slots.n == 0 {
+		return false
+	}
+	if r.n == 0 {
+		r.stands = at
+	}
+	share := sure
+	if at-r.stands > standing {
+		share = sureStanding
+	}
+	return float64(r.n+1)/(float64(r.ready())*r.c.Capacity) > share*r.c.QueueTimeout.Seconds()
 }
 
 // work starts what waits, as slots get free before a time, and gives up what has waited for too long.

@@ -36,6 +36,9 @@ type Cluster struct {
 	// core until its part is used up, and then waits for the next period. 0: it works at an even pace.
 	CPU    float64       `json:",omitempty"`
 	Period time.Duration `json:",omitempty"`
+	// Foresees says that a request which would wait for longer than most of QueueTimeout is refused at once, as our dispatcher does; else it
+	// waits until its time is over.
+	Foresees bool `json:",omitempty"`
 }
 
 // Default is the cluster of the contract, with the dispatcher's queue. Capacity and Replicas depend on the trace.

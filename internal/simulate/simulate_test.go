@@ -300,3 +300,14 @@ func BenchmarkDay(b *testing.B) {
 		}
 	}
 }
+
+// One replica, and five times what it can do: who would wait for too long is refused at once, as by our dispatcher, instead of in vain.
+func TestWhoWouldWaitInVainIsRefused(t *testing.T) {
+	c := cluster(10, 1)
+	patient := simulated(t, c, constant(120, 50), fixed(1))
+	c.Foresees = true
+	told := simulated(t, c, constant(120, 50), fixed(1))
+	if patient.TimedOut == 0 || patient.Shed != 0 || told.TimedOut != 0 || told.Shed < 4000 {
+		t.Errorf("%d give up and %d are refused; where waits are foreseen %d give up and %d are refused", patient.TimedOut, patient.Shed, told.TimedOut, told.Shed)
+	}
+}

@@ -53,7 +53,7 @@ func (m reality) cluster(seed uint64) simulate.Cluster {
 	c.Capacity, c.Latency, c.MaxReplicas, c.Replicas = m.Alone, m.Latency, m.MaxReplicas, 1
 	c.Stated, c.CPU, c.Period = m.Stated, m.CPU, m.Period
 	c.StartTime, c.StartNoise = m.start()
-	c.Seed, c.Series = seed, true
+	c.Seed, c.Series, c.Foresees = seed, true, true
 	return c
 }
 
