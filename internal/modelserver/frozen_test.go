@@ -132,9 +132,8 @@ func (m *machine) note(answer *httptest.ResponseRecorder) {
 	}
 }
 
-// busy runs f beside a server that has measured itself and has had work for longer than it remembers, of callers that wait so long for an
-// answer.
-func busy(t *testing.T, patience time.Duration, f func(t *testing.T, m *machine)) {
+// measured runs f beside a server that has measured itself, and has nothing to do.
+func measured(t *testing.T, f func(t *testing.T, m *machine, ask func(ctx context.Context, patience time.Duration))) {
 	o := realOptions(t)
 	o.Models[0].Spec.Input.Resize, o.Models[0].Spec.Input.Crop = 8, 8 // pictures are many, and what is in them is nothing
 	m := &machine{share: 1, ended: map[int]int{}, input: make([]float32, o.Models[0].Spec.Input.Values()), logits: make([]float32, len(o.Models[0].Labels))}
@@ -157,14 +156,39 @@ func busy(t *testing.T, patience time.Duration, f func(t *testing.T, m *machine)
 			}
 		})
 		time.Sleep(10 * time.Second) // it measures itself
+		f(t, m, func(ctx context.Context, patience time.Duration) { m.ask(ctx, modelserver.Handler(s), picture, patience) })
+	})
+}
+
+// busy runs f beside a server that has had work for longer than it remembers, of callers that wait so long for an answer.
+func busy(t *testing.T, patience time.Duration, f func(t *testing.T, m *machine)) {
+	measured(t, func(t *testing.T, m *machine, ask func(context.Context, time.Duration)) {
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
 		for range 2 {
-			running.Go(func() { m.ask(ctx, modelserver.Handler(s), picture, patience) })
+			asking.Go(func() { ask(ctx, patience) })
 		}
 		time.Sleep(40 * time.Second)
 		if got := m.states(); got < 3.9 || got > 4.1 {
 			t.Fatalf("it states %.2f pictures/s, want 4", got)
 		}
 		f(t, m)
+	})
+}
+
+// However long it has had nothing to do, it begins nothing for who cannot wait for the quickest picture that it has ever done.
+func TestNothingIsBegunForWhoCannotWaitForTheQuickest(t *testing.T) {
+	measured(t, func(t *testing.T, m *machine, ask func(context.Context, time.Duration)) {
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		asking.Go(func() { ask(ctx, pictureTakes/2) })
+		if answered, late, begun := m.since(30 * time.Second); answered+begun > 0 || late == 0 {
+			t.Errorf("%d were answered, %d were late, %d were begun; want all to be late", answered, late, begun)
+		}
 	})
 }
 

@@ -10,18 +10,19 @@ type inferenceTime struct {
 	mu      sync.Mutex
 	average time.Duration // a moving one; 0: none yet
 	until   time.Time     // it is believed
+	least   time.Duration // the quickest ever
 }
 
 // believedFor is how long what was measured last is believed. A server that was slow refuses whoever cannot wait, and so measures nothing:
-// were it believed for ever, it would never find out that it is quick again.
+// were it believed for ever, it would never find out that it is quick again. Then whoever can wait for the quickest ever may try.
 const believedFor = time.Second
 
-// expected is how long inference will take that starts now; 0: that is not known.
+// expected is how long inference will take that starts now, at least; 0: none has been seen.
 func (i *inferenceTime) expected(now time.Time) time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if now.After(i.until) {
-		return 0
+		return i.least
 	}
 	return i.average
 }
@@ -31,9 +32,12 @@ func (i *inferenceTime) note(took time.Duration, now time.Time) {
 	const weight = 8 // an eighth for the newest
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.average > 0 {
+	if i.average == 0 {
+		i.least = took
+	} else {
 		took = min(took, 2*i.average)
 	}
+	i.least = min(i.least, took)
 	if now.After(i.until) {
 		i.average = took
 	} else {
