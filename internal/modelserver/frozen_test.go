@@ -156,7 +156,9 @@ func measured(t *testing.T, f func(t *testing.T, m *machine, ask func(ctx contex
 			}
 		})
 		time.Sleep(10 * time.Second) // it measures itself
-		f(t, m, func(ctx context.Context, patience time.Duration) { m.ask(ctx, modelserver.Handler(s), picture, patience) })
+		f(t, m, func(ctx context.Context, patience time.Duration) {
+			m.ask(ctx, modelserver.Handler(s), picture, patience)
+		})
 	})
 }
 
