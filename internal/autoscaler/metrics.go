@@ -116,7 +116,10 @@ func (m *metrics) decided(d scaling.Decision) {
 	}
 	forecast, staffed, capacity, believed := math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	if r := d.Reckoning; r != nil {
-		forecast, staffed, capacity, believed = r.Forecast, r.StaffFor, r.Capacity*float64(r.Ready), d.Believed
+		forecast, staffed, capacity = r.Forecast, r.StaffFor, r.Capacity*float64(r.Ready)
+	}
+	if d.Believed > 0 { // also while it holds: who takes over then asks for it
+		believed = d.Believed
 	}
 	m.signal.WithLabelValues(signalForecast).Set(forecast)
 	m.signal.WithLabelValues(signalStaffed).Set(staffed)

@@ -300,8 +300,8 @@ func TestAHoldForgetsNothing(t *testing.T) {
 		l.tick(t)
 		l.cluster.other = "HorizontalPodAutoscaler web"
 		l.runFor(t, 10*time.Minute)
-		if d := l.last(); d.Hold != scaling.HoldOtherOwner {
-			t.Fatalf("%v", d)
+		if d, told := l.last(), l.count(t, "autoscaler_signal", "believed"); d.Hold != scaling.HoldOtherOwner || !(math.Abs(told-0.5) <= 0.01) {
+			t.Fatalf("%v; believed is told as %v", d, told)
 		}
 		l.cluster.other = ""
 		if _, events := l.cluster.now(); !strings.Contains(strings.Join(events, "\n"), "true CapacityOverstated replicas answered 50% of what they state") || l.count(t, "autoscaler_warning", "overstated") != 1 {

@@ -65,6 +65,7 @@ func (c *cluster) keepsALatency(t *testing.T) {
 	c.kubectl(t, "set", "env", "deployment/autoscaler", "RESNET_POLICY=slo")
 	c.rolledOut(t, "autoscaler")
 	testkit.Eventually(t, "policy slo decides", func() bool { return c.decision(t).Reckoning != nil })
+	// At its end the load has been low for as long as policy target's rates look back: what follows scales by hand.
 	result := c.drive(t, "slo", "constant:0.5/20s ramp:0.5..3/75s constant:3/20s ramp:3..0.5/10s constant:0.5/40s")
 	peak := 0
 	for _, r := range result.Replicas {
@@ -75,7 +76,6 @@ func (c *cluster) keepsALatency(t *testing.T) {
 	if peak < 4 || d.Reckoning == nil || d.Reckoning.Blind {
 		t.Errorf("at most %d replicas, %+v", peak, d.Reckoning)
 	}
-	// What follows scales by hand: the load is over by then, also by the rates that policy target looks at.
 	c.kubectl(t, "set", "env", "deployment/autoscaler", "RESNET_POLICY-")
 	c.rolledOut(t, "autoscaler")
 }
