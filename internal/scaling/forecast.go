@@ -28,9 +28,12 @@ func newCourse(rates []float64, d Demand) course {
 
 func (c course) last() int { return len(c.rates) - 1 }
 
-// growth is by how much the load changes per second, over the last half minute.
+// growthSteps is how many steps tell how fast the load grows: half a minute of them.
+const growthSteps = 6
+
+// growth is by how much the load changes per second of late.
 func (c course) growth() float64 {
-	n := min(6, len(c.rates))
+	n := min(growthSteps, len(c.rates))
 	f := way{over: n, trend: n > 1}
 	now, _ := c.ahead(f, c.last(), 0)
 	next, _ := c.ahead(f, c.last(), 1)
@@ -107,10 +110,10 @@ const fewErrors = 12
 const guess = 0.25
 
 // foresee forecasts the load in some steps: by the way that with its margin would have been nearest of late, where too low costs more than
-// too high by as much as the margin is to be enough more often than not (the quantile loss; R. Koenker and G. Bassett, 1978). The margin is a quantile of its errors: of those made when the load was like this, since an idle service errs
-// otherwise than a busy one. What of it is no error of the forecast but independent requests coming in clumps is taken out: queueing
-// theory reckons with that already.
-func (c course) foresee(steps, memory int, share float64) forecast {
+// too high by as much as the margin is to be enough more often than not (the quantile loss; R. Koenker and G. Bassett, 1978). The margin
+// is a quantile of its errors: of those made when the load was like this, since an idle service errs otherwise than a busy one. What of
+// it is no error of the forecast but independent requests coming in clumps is taken out: queueing theory reckons with that already.
+func (c course) foresee(steps, memory int, care care) forecast {
 	now := c.rates[c.last()]
 	best := forecast{rate: now, margin: guess * now, way: ways[0].name}
 	least := math.Inf(1)
@@ -119,7 +122,7 @@ func (c course) foresee(steps, memory int, share float64) forecast {
 		if !ok {
 			continue
 		}
-		e, ok := c.errs(w, rate, steps, memory, share)
+		e, ok := c.errs(w, rate, steps, memory, care)
 		if !ok || e.loss >= least {
 			continue
 		}
@@ -143,7 +146,7 @@ type miss struct{ by, weight float64 }
 
 // errs tries a way on the steps of late: its errors with loads like the one forecast now, in proportion; where there were too few, all of
 // its errors as they were.
-func (c course) errs(w way, rate float64, steps, memory int, share float64) (errs, bool) {
+func (c course) errs(w way, rate float64, steps, memory int, care care) (errs, bool) {
 	var room [samples]miss
 	unit := 1 / c.step.Seconds()
 	level := max(meanOf(c.rates[max(0, len(c.rates)-levelSteps):]), unit)
@@ -160,17 +163,47 @@ func (c course) errs(w way, rate float64, steps, memory int, share float64) (err
 	for _, m := range similar {
 		total += m.weight
 	}
-	var e errs
-	for left, i := (1-share)*total, 0; left >= 0 && i < len(similar); i++ {
-		left -= similar[i].weight
-		e.quantile = similar[i].by
-	}
+	e := errs{quantile: care.enough(similar, total, level)}
 	for _, m := range similar {
 		low := m.by - e.quantile
-		e.loss += max(share*low, (share-1)*low) * m.weight / total
+		e.loss += max(care.share*low, (care.share-1)*low) * m.weight / total
 	}
 	e.quantile *= scale
 	return e, true
+}
+
+// care is how often a margin is to be enough.
+type care struct {
+	share float64 // of the requests; that often at most
+	least float64 // that often at least, where more would cost more than it is worth
+	worth float64 // of no request being late, as a share of the replicas that there are
+}
+
+// enough is the margin at a level, by errors that are largest first and come to a total weight: the largest that care allows for, or a
+// smaller one where the last replicas would so seldom be needed that the lateness which they spare is worth less than they are. Where the
+// load is even, hardly any margin costs much; where it comes in bursts that are far apart, only one that is much too large covers them.
+func (care care) enough(errors []miss, total, level float64) float64 {
+	margin, least := 0.0, math.Inf(1)
+	beyond := 0.0 // the weight of what the margin is not enough for
+	for _, m := range errors {
+		after := beyond + m.weight
+		if beyond > (1-care.share)*total && beyond > (1-care.least)*total {
+			break
+		}
+		if cost := m.by + care.worth*level*beyond/total; after > (1-care.share)*total && cost < least {
+			margin, least = m.by, cost
+		}
+		beyond = after
+	}
+	return margin
+}
+
+// rises tells whether the load grows so fast that it is not by chance: by a number of standard deviations of that growth.
+func (c course) rises(surely float64) bool {
+	n := float64(min(growthSteps, len(c.rates)))
+	unit := 1 / c.step.Seconds()
+	chance := max(usualJump(c.rates), unit) * unit / math.Sqrt(n*(n*n-1)/12) // of a slope by least squares
+	return c.growth() > surely*chance
 }
 
 // largestFirst is cmp.Compare for numbers that are numbers, which here takes a tenth of a tick less.

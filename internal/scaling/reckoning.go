@@ -40,6 +40,7 @@ type reckoned struct {
 	station station
 	course  course
 	steps   int // to the end of the lead
+	care    care
 }
 
 // reckon finds the load to staff for: the forecast with its margin, or what a burst, the clock or blindness make of it; and on top what
@@ -68,7 +69,8 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	r.Lead = now.Sub(o.Demand.At) + r.StartTime + p.Interval
 	r.steps = max(1, int((r.Lead+step-1)/step))
 
-	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), p.share(r.Lead))
+	r.care = p.care(r)
+	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), r.care)
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
 	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
@@ -77,10 +79,16 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	return r, nil
 }
 
-// share is of the requests, that the margin is to be enough for: a forecast that was too low is felt until replicas have come, so the
-// longer that takes, the rarer it may be.
-func (p SLO) share(lead time.Duration) float64 {
-	return 1 - min(p.Tuning.MostMissed, p.Tuning.Missed.Seconds()/max(lead.Seconds(), 1))
+// care is how often the margin is to be enough: a forecast that was too low is felt until replicas have come, so the longer that takes,
+// the rarer it may be. While the load does not rise it may be a little less rare, where rarer costs too much: what is too low then is so by
+// chance and for a moment, not again and again until a rise has ended.
+func (p SLO) care(r reckoned) care {
+	share := 1 - min(p.Tuning.MostMissed, p.Tuning.Missed.Seconds()/max(r.Lead.Seconds(), 1))
+	least := share
+	if !r.course.rises(p.Tuning.Rising) {
+		least = min(share, 1-p.Tuning.MostSpared)
+	}
+	return care{share: share, least: least, worth: p.Tuning.Worth}
 }
 
 // remembered is how many steps the forecasts look at: the errors that count, and what the first of those looked back on.
@@ -198,7 +206,7 @@ const idleFor = 5 * time.Minute
 func (p SLO) staffAgain(r reckoned) int {
 	step := r.course.step
 	steps := max(r.steps, int(p.Tuning.Again/step))
-	f := r.course.foresee(steps, int(p.Tuning.Errors/step), p.share(r.Lead))
+	f := r.course.foresee(steps, int(p.Tuning.Errors/step), r.care)
 	if f.upper() < noLoad {
 		return r.Replicas
 	}

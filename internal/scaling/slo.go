@@ -27,6 +27,11 @@ type Tuning struct {
 	// Missed is how long, of each lead, forecasts may be too low in spite of their margin; MostMissed is the largest share of it.
 	Missed     time.Duration
 	MostMissed float64
+	// MostSpared is the same, while the load does not rise, where a larger margin costs more than it is worth: than Worth times the
+	// replicas, for none being late in place of all. It rises where its growth is Rising standard deviations of what it is by chance.
+	MostSpared float64
+	Worth      float64
+	Rising     float64
 	Errors     time.Duration // how long errors of forecasts count
 	Again      time.Duration // replicas that may be needed again so soon are kept
 	Calm       time.Duration // after growth, until it may shrink
@@ -40,7 +45,7 @@ type Tuning struct {
 // SLO leaves, queueing may use a tenth: the rest is for what no forecast sees.
 func DefaultTuning() Tuning {
 	return Tuning{
-		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, Errors: 30 * time.Minute, Again: 30 * time.Second,
+		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, MostSpared: 0.3, Worth: 0.5, Rising: 6, Errors: 30 * time.Minute, Again: 30 * time.Second,
 		Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 4 * time.Hour, Alarm: 4.5,
 	}
 }

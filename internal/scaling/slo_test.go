@@ -2,7 +2,6 @@ package scaling
 
 import (
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -114,42 +113,6 @@ func TestSLOIsMonotone(t *testing.T) {
 			t.Fatalf("%v, but with a longer queue %v", heavy, heavier)
 		}
 	})
-}
-
-func TestForecasts(t *testing.T) {
-	now := time.Date(2026, 1, 20, 9, 0, 0, 0, time.UTC)
-	demand := func(rate func(step int) float64) Demand {
-		d := Demand{Step: 5 * time.Second, At: now}
-		for i := range 720 {
-			d.Rates = append(d.Rates, rate(i))
-		}
-		return d
-	}
-	noise := rand.New(rand.NewPCG(1, 1))
-	noisy := make([]float64, 720)
-	for i := range noisy {
-		noisy[i] = 100 + math.Sqrt(100*4/5.0)*noise.NormFloat64()
-	}
-	for name, c := range map[string]struct {
-		d              Demand
-		low, high      float64 // of the forecast
-		least, largest float64 // of the margin
-	}{
-		"a constant load needs no margin":           {demand(func(int) float64 { return 100 }), 100, 100, 0, 0.001},
-		"a trend goes on":                           {demand(func(i int) float64 { return 100 + float64(i) }), 822, 824, 0, 1},
-		"chance is left to queueing theory":         {demand(func(i int) float64 { return noisy[i] }), 90, 110, 0, 12},
-		"a load that jumps has errors to allow for": {demand(func(i int) float64 { return 100 + 100*float64(i/9%2) }), 90, 210, 20, 110},
-		"nothing stays nothing":                     {demand(func(int) float64 { return 0 }), 0, 0, 0, 0.001},
-	} {
-		t.Run(name, func(t *testing.T) {
-			course := newCourse(c.d.Rates, c.d)
-			course.clumping = 1
-			f := course.foresee(4, 360, 0.8)
-			if f.rate < c.low-1e-6 || f.rate > c.high+1e-6 || f.margin < c.least || f.margin > c.largest {
-				t.Errorf("%.2f + %.2f by %s, want %v..%v + %v..%v", f.rate, f.margin, f.way, c.low, c.high, c.least, c.largest)
-			}
-		})
-	}
 }
 
 // Days of history: the load doubles at nine each morning, at the second half of a burst of minutes that no trend shows before.
