@@ -117,7 +117,7 @@ func printDemand(w io.Writer, d scaling.DemandInput) {
 			notes = append(notes, "part of it is not seen")
 		}
 		fmt.Fprintf(w, "%s\t%.4g requests/s (%s)\n", word, *d.Offered, strings.Join(notes, "; "))
-		fmt.Fprintf(w, "known\tsince %v in steps, %.1f days in minutes\n", time.Duration(d.Known*float64(time.Second)).Round(time.Second), d.Days)
+		fmt.Fprintf(w, "known\t%.1f hours step by step, %.1f days minute by minute\n", d.Known/time.Hour.Seconds(), d.Days)
 	}
 	fmt.Fprintf(w, "waiting\t%.0f requests\n", d.Waiting)
 	answering := ""

@@ -19,7 +19,23 @@ const (
 	greedy = 8
 	// unpaced is what a place costs while it is not known how quickly the line moves.
 	unpaced = time.Millisecond
+	// bearable is the share of its patience that a request may be foreseen to wait; bearableStanding that in a line that stands.
+	bearable         = 0.75
+	bearableStanding = 0.35
 )
+
+// Standing is for how long there must have been somebody in the line for it to stand.
+const Standing = 15 * time.Second
+
+// Bearable is the share of its patience that a request may be foreseen to wait; one that would wait for longer is better told so at once.
+// A line takes up a burst: a request may wait in it for most of its patience, but what is foreseen is a mean. A line that stands
+// serves nobody sooner or oftener for being long: then requests wait for less, and when the load falls the line is soon gone.
+func Bearable(stood time.Duration) float64 {
+	if stood > Standing {
+		return bearableStanding
+	}
+	return bearable
+}
 
 // Ticket is a request in the line.
 type Ticket[V any] struct {

@@ -118,23 +118,12 @@ func (q *queue) join(t *ticket) (*balance.Grant, error) {
 	}
 }
 
-// A line takes up a burst: a request may wait in it for most of its patience, but what is foreseen is a mean. A line that stands serves
-// nobody sooner or oftener for being long: then requests wait for less, and when the load falls the line is soon gone.
-const (
-	sure         = 0.75 // the share of its patience that a request may be foreseen to wait
-	sureStanding = 0.35 // the same in a line that stands
-	standing     = 15 * time.Second
-)
-
 // inTime refuses a request that would wait for longer than it, or the queue, has patience for: it is told so now, while that is of use
 // to it, and told when there is a place for it.
 func (q *queue) inTime(t *ticket, now time.Time, wait time.Duration, rate float64) error {
 	left := min(q.patience, t.Patient-now.Sub(t.Arrived)-q.pool.Usual())
-	share := sure
-	if min(q.line.Stands(now), now.Sub(q.peopled)) > standing {
-		share = sureStanding
-	}
-	if may := time.Duration(share * float64(left)); wait > may && wait > 0 {
+	stands := min(q.line.Stands(now), now.Sub(q.peopled))
+	if may := time.Duration(balance.Bearable(stands) * float64(left)); wait > may && wait > 0 {
 		return &refusal{error: errTooLate, wait: wait, back: q.comings.Next(now, wait-may, rate)}
 	}
 	return nil

@@ -70,9 +70,9 @@ func TestALineThatStandsGetsShorter(t *testing.T) {
 		start := time.Now()
 		for since := time.Duration(0); since < 40*time.Second; since = time.Since(start) {
 			phase := "between"
-			if since < standing {
+			if since < balance.Standing {
 				phase = "at first"
-			} else if since > standing+patient {
+			} else if since > balance.Standing+patient {
 				phase = "standing"
 			}
 			go ask(phase)

@@ -1,6 +1,11 @@
 package simulate
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"time"
+
+	"resnet-autoscaling/internal/balance"
+)
 
 // run is one simulation under way. Times are seconds from the trace's start.
 type run struct {
@@ -131,15 +136,7 @@ func (r *run) accept(instants []float64, until float64) {
 	r.work(until)
 }
 
-// What the dispatcher does: who would wait for longer than most of the queue's patience is refused at once, and for longer than a third of it
-// where the line has stood for long.
-const (
-	sure         = 0.75
-	sureStanding = 0.35
-	standing     = 15 // seconds
-)
-
-// refuses tells whether a request is refused because of how long it would wait.
+// refuses tells whether the dispatcher refuses a request because of how long it would wait.
 func (r *run) refuses(at float64) bool {
 	if !r.c.Foresees || r.slots.n == 0 {
 		return false
@@ -147,10 +144,7 @@ func (r *run) refuses(at float64) bool {
 	if r.n == 0 {
 		r.stands = at
 	}
-	share := sure
-	if at-r.stands > standing {
-		share = sureStanding
-	}
+	share := balance.Bearable(time.Duration((at - r.stands) * float64(time.Second)))
 	return float64(r.n+1)/(float64(r.ready())*r.c.Capacity) > share*r.c.QueueTimeout.Seconds()
 }
 
