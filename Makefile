@@ -111,8 +111,8 @@ bench-autoscaler: ## policy slo beside the Kubernetes HPA and Knative's autoscal
 		-results $(CURDIR)/internal/bench/autoscaler/RESULTS.md $(if $(QUICK),-quick)
 
 .PHONY: bench-simulator
-bench-simulator: setup build ## the simulator beside the system that runs, by each policy (15 minutes): AGAIN=1 simulates what was measured last
-	go -C internal/bench run ./simulator --root $(CURDIR) --out $(CURDIR)/internal/bench/simulator/RESULTS.md $(if $(AGAIN),--again)
+bench-simulator: setup build ## the simulator beside the system that runs, by each policy (15 minutes): RUNS=2 runs each twice, AGAIN=1 simulates what was measured last
+	go -C internal/bench run ./simulator --root $(CURDIR) --out $(CURDIR)/internal/bench/simulator/RESULTS.md $(if $(AGAIN),--again) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: lint
 lint: $(GOFUMPT) $(STATICCHECK) ## gofumpt, vet and staticcheck

@@ -33,8 +33,58 @@ type comparison struct {
 	changes []row // when each replica came and went
 }
 
-func (c comparison) apart() (all []row) {
-	for _, list := range [][]row{c.rows, c.changes} {
+// judged are the runs with one policy.
+type judged struct {
+	runs []comparison
+	rows []row // the means of theirs
+}
+
+// judge compares the runs with a policy that are kept in a folder, each with its own simulations.
+func judge(dir, policy string) (judged, error) {
+	files, err := filesOf(dir, policy)
+	if err != nil {
+		return judged{}, err
+	}
+	if len(files) == 0 {
+		return judged{}, fmt.Errorf("no run with policy %s was measured: leave out --again", policy)
+	}
+	var runs []comparison
+	for _, file := range files {
+		m, err := readReality(file)
+		if err != nil {
+			return judged{}, err
+		}
+		c, err := compare(m)
+		if err != nil {
+			return judged{}, err
+		}
+		runs = append(runs, c)
+	}
+	return together(runs), nil
+}
+
+// together takes the means of what runs came to: what was late in one is the chance of a few seconds.
+func together(runs []comparison) judged {
+	j := judged{runs: runs}
+	for i, first := range runs[0].rows {
+		mean := row{what: first.what, unit: first.unit}
+		for _, c := range runs {
+			mean.measured += c.rows[i].measured / float64(len(runs))
+			mean.paper += c.rows[i].paper / float64(len(runs))
+		}
+		mean.allowed = most * mean.measured
+		j.rows = append(j.rows, mean)
+	}
+	return j
+}
+
+// apart is what differs by more than it may: a mean, or a step of any run.
+func (j judged) apart() (all []row) {
+	lists := [][]row{j.rows}
+	for _, c := range j.runs {
+		lists = append(lists, c.changes)
+	}
+	for _, list := range lists {
 		for _, r := range list {
 			if r.apart() {
 				all = append(all, r)

@@ -38,11 +38,49 @@ func TestEachReplicaIsComparedByItself(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if missed := c.apart(); len(missed) != 1 || missed[0].what != "2→3, in part 2" {
+	j := together([]comparison{c})
+	if missed := j.apart(); len(missed) != 1 || missed[0].what != "2→3, in part 2" {
 		t.Errorf("apart are %v", missed)
 	}
-	if page := markdown([]comparison{c}); !strings.Contains(page, "Missed: 2→3, in part 2: 10.00 s measured, 20.00 s simulated.") {
+	if page := markdown([]judged{j}); !strings.Contains(page, "Missed: 2→3, in part 2: 10.00 s measured, 20.00 s simulated.") {
 		t.Errorf("no word of what is missed in\n%s", page)
+	}
+}
+
+// One run has nothing late where 4 % are in another: neither is near the simulation, but their mean is.
+func TestViolationsAreJudgedByAllRuns(t *testing.T) {
+	lucky, unlucky := lived(), lived()
+	lucky.Run, unlucky.Run = 1, 2
+	for i := range lucky.Bad {
+		lucky.Bad[i], unlucky.Bad[i] = 0, 2
+	}
+	dir := t.TempDir()
+	for _, m := range []reality{lucky, unlucky} {
+		if err := m.write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filesOf(dir, "slo")
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	var runs []comparison
+	for _, file := range files {
+		m, err := readReality(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, m.beside([]paper{onPaper(90, 90, 155)}))
+	}
+	j := together(runs)
+	if r := j.rows[0]; !runs[0].rows[0].apart() || !runs[1].rows[0].apart() || r.apart() || math.Abs(r.measured-2) > 1e-9 {
+		t.Errorf("%+v of %+v and %+v", r, runs[0].rows[0], runs[1].rows[0])
+	}
+	page := markdown([]judged{j})
+	for _, want := range []string{"The means of 2 runs:", "### Run 1", "### Run 2"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,8 @@ type flags struct {
 	command.Common
 	Root   string   `default:"../.." type:"existingdir" help:"The repository: its bin/, deploy/, models/, images/ and .cache/ are used."`
 	Policy []string `default:"slo,target" enum:"slo,target" help:"The policies to run: slo, target."`
-	Again  bool     `help:"Simulate what the last run measured."`
+	Runs   int      `default:"1" help:"How often the system runs with each policy: violations are judged by the mean of all runs, since those of one are a few seconds' chance."`
+	Again  bool     `help:"Simulate what the last runs measured."`
 	Out    string   `default:"RESULTS.md" type:"path" help:"The file that is written."`
 }
 
@@ -46,23 +48,22 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger, out io.Writer) error 
 	if err != nil {
 		return err
 	}
+	if f.Runs < 1 {
+		return command.Check(false, "--runs", strconv.Itoa(f.Runs), "must be at least 1")
+	}
 	kept := filepath.Join(root, "out", "simulator")
 	if !f.Again {
 		if err := f.measure(ctx, log, root, kept, out); err != nil {
 			return err
 		}
 	}
-	var all []comparison
+	var all []judged
 	for _, policy := range f.Policy {
-		m, err := readReality(kept, policy)
+		j, err := judge(kept, policy)
 		if err != nil {
 			return err
 		}
-		c, err := compare(m)
-		if err != nil {
-			return err
-		}
-		all = append(all, c)
+		all = append(all, j)
 	}
 	page := markdown(all)
 	if _, err := io.WriteString(out, page); err != nil {
@@ -71,7 +72,7 @@ func (f *flags) Run(ctx context.Context, log *slog.Logger, out io.Writer) error 
 	if err := os.WriteFile(f.Out, []byte(page), 0o644); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(c comparison) bool { return len(c.apart()) > 0 }) {
+	if slices.ContainsFunc(all, func(j judged) bool { return len(j.apart()) > 0 }) {
 		return errApart
 	}
 	return nil
@@ -91,15 +92,35 @@ func (f *flags) measure(ctx context.Context, log *slog.Logger, root, kept string
 		}
 		r := rig{stage: s, root: root, dir: kept}
 		for _, policy := range f.Policy {
-			fmt.Fprintf(out, "%s: policy %s runs for %v under %s\n", time.Now().Format(time.TimeOnly), policy, length(), strings.Join(profile(1), " "))
-			m, err := r.run(ctx, policy)
-			if err != nil {
-				return fmt.Errorf("policy %s: %w", policy, err)
-			}
-			if err := m.write(kept); err != nil {
+			if err := forget(kept, policy); err != nil {
 				return err
+			}
+			for run := range f.Runs {
+				fmt.Fprintf(out, "%s: policy %s runs for %v under %s\n", time.Now().Format(time.TimeOnly), policy, length(), strings.Join(profile(1), " "))
+				m, err := r.run(ctx, policy)
+				if err != nil {
+					return fmt.Errorf("policy %s: %w", policy, err)
+				}
+				m.Run = run + 1
+				if err := m.write(kept); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+}
+
+// forget removes what earlier runs with a policy measured.
+func forget(dir, policy string) error {
+	files, err := filesOf(dir, policy)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ type count struct {
 // reality is what was measured of a run. Times are seconds since the autoscaler's first look.
 type reality struct {
 	Policy      string
+	Run         int // 1, 2, …
 	Machine     string
 	Started     time.Time
 	Latency     time.Duration // the SLO
@@ -51,18 +52,21 @@ func (m reality) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(fileOf(dir, m.Policy), text, 0o644)
+	return os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.json", m.Policy, m.Run)), text, 0o644)
 }
 
-func fileOf(dir, policy string) string { return filepath.Join(dir, policy+".json") }
+// filesOf are those of the runs with a policy, however many there are.
+func filesOf(dir, policy string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, policy+"-*.json"))
+}
 
-func readReality(dir, policy string) (m reality, err error) {
-	text, err := os.ReadFile(fileOf(dir, policy))
+func readReality(file string) (m reality, err error) {
+	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}
 	if err != nil {
-		return m, fmt.Errorf("what was measured with policy %s: %w", policy, err)
+		return m, fmt.Errorf("what was measured, in %s: %w", file, err)
 	}
 	return m, nil
 }

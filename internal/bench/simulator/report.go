@@ -14,31 +14,45 @@ kernel's periods begin); a figure is the middle one of them. The simulator is gi
 second, the capacity of a replica by itself and what replicas state, how long starts took, and when Prometheus scraped. No
 constant was fitted; but that each replica is scraped by itself was found by looking at such runs of policy target.
 
-Violations, replicas and the number of replicas that came or went may differ by 15 %%. Each replica that came or went is set beside the same
+Violations, replicas and the number of replicas that came or went may differ by 15 %%: with several runs, the means of all of them. Each replica that came or went is set beside the same
 step of the simulation, of several the nearest; its time counts from when the part of the load began in which it came, and may differ by
 15 %% or by %d s: the autoscaler decides every 5 s, and the simulator counts in whole seconds. A step that most simulations never made has
 no time.
 `
 
-func markdown(all []comparison) string {
+func markdown(all []judged) string {
 	var page strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&page, format+"\n", args...) }
 	say("# The simulator beside reality\n")
-	say("Written by `make bench-simulator` on %s, on %s.\n", all[0].Started.Format("2006-01-02 15:04 MST"), all[0].Machine)
+	say("Written by `make bench-simulator` on %s, on %s.\n", all[0].runs[0].Started.Format("2006-01-02 15:04 MST"), all[0].runs[0].Machine)
 	say("The load, in multiples of what one replica can do: %s.\n", legsText())
 	say(words, papers, nearest)
-	for _, c := range all {
-		say("## Policy %s\n", c.Policy)
-		mean, spread := c.start()
-		say("Replicas of %g CPU, at most %d; an SLO of %v; a down window of %v. A replica by itself answered %.1f requests/s, and replicas stated %.1f. Starts took %v on average (coefficient of variation %.2f, %d of them).\n",
-			c.CPU, c.MaxReplicas, c.Latency, c.DownWindow, c.Alone, c.Stated, mean.Round(10*time.Millisecond), spread, len(c.Starts))
-		say("%s", table("", c.rows))
-		say("%s", table("step", c.changes))
-		for _, r := range c.apart() {
+	for _, j := range all {
+		say("## Policy %s\n", j.runs[0].Policy)
+		if len(j.runs) > 1 {
+			say("The means of %d runs:\n", len(j.runs))
+			say("%s", table("", j.rows))
+		}
+		for _, c := range j.runs {
+			c.tell(say, len(j.runs) > 1)
+		}
+		for _, r := range j.apart() {
 			say("Missed: %s: %s measured, %s simulated.\n", r.what, r.value(r.measured), r.value(r.paper))
 		}
 	}
 	return page.String()
+}
+
+// tell says how one run was, and sets it beside its simulations.
+func (c comparison) tell(say func(format string, args ...any), ofSeveral bool) {
+	if ofSeveral {
+		say("### Run %d\n", c.Run)
+	}
+	mean, spread := c.start()
+	say("Replicas of %g CPU, at most %d; an SLO of %v; a down window of %v. A replica by itself answered %.1f requests/s, and replicas stated %.1f. Starts took %v on average (coefficient of variation %.2f, %d of them).\n",
+		c.CPU, c.MaxReplicas, c.Latency, c.DownWindow, c.Alone, c.Stated, mean.Round(10*time.Millisecond), spread, len(c.Starts))
+	say("%s", table("", c.rows))
+	say("%s", table("step", c.changes))
 }
 
 func table(what string, rows []row) string {
