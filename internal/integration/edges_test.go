@@ -237,13 +237,13 @@ func TestDaysOfHistoryAreFound(t *testing.T) {
 		return d.Reckoning != nil && d.Inputs.Demand.Days > 2.5 && d.Inputs.Demand.Known > 6*3600
 	})
 	explained, err := exec.Command(filepath.Join(bin, "autoscaler"), "explain", "--autoscaler-url="+s.url).CombinedOutput()
-	if err != nil || !strings.Contains(string(explained), "days in minutes") {
+	if err != nil || !strings.Contains(string(explained), "days minute by minute") {
 		t.Errorf("%v\n%s", err, explained)
 	}
 	// So does whoever looks for a moment.
 	explained, err = exec.Command(filepath.Join(bin, "autoscaler"), "explain", "--autoscaler-url=http://127.0.0.1:1", "--policy=slo", "--slo-latency=300ms",
 		"--kubeconfig="+e.kubeconfig, "--prometheus-url="+e.prometheus.URL).CombinedOutput()
-	if err != nil || !strings.Contains(string(explained), "nobody answers") || !strings.Contains(string(explained), "3.0 days in minutes") {
+	if err != nil || !strings.Contains(string(explained), "nobody answers") || !strings.Contains(string(explained), "3.0 days minute by minute") {
 		t.Errorf("%v\n%s", err, explained)
 	}
 	if strings.Contains(s.log.String(), "the load of the past is not known") {
