@@ -175,7 +175,7 @@ func (c course) errs(w way, rate float64, steps, memory int, care care) (errs, b
 // care is how often a margin is to be enough.
 type care struct {
 	share float64 // of the requests; that often at most
-	least float64 // that often at least, where more would cost more than it is worth
+	least float64 // that often at least, where more would cost more than it is worth; no more than share
 	worth float64 // of no request being late, as a share of the replicas that there are
 }
 
@@ -186,10 +186,10 @@ func (care care) enough(errors []miss, total, level float64) float64 {
 	margin, least := 0.0, math.Inf(1)
 	beyond := 0.0 // the weight of what the margin is not enough for
 	for _, m := range errors {
-		after := beyond + m.weight
-		if beyond > (1-care.share)*total && beyond > (1-care.least)*total {
+		if beyond > (1-care.least)*total {
 			break
 		}
+		after := beyond + m.weight
 		if cost := m.by + care.worth*level*beyond/total; after > (1-care.share)*total && cost < least {
 			margin, least = m.by, cost
 		}

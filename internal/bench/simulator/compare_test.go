@@ -76,6 +76,9 @@ func TestViolationsAreJudgedByAllRuns(t *testing.T) {
 	if r := j.rows[0]; !runs[0].rows[0].apart() || !runs[1].rows[0].apart() || r.apart() || math.Abs(r.measured-2) > 1e-9 {
 		t.Errorf("%+v of %+v and %+v", r, runs[0].rows[0], runs[1].rows[0])
 	}
+	if missed := j.apart(); slices.ContainsFunc(missed, func(r row) bool { return r.what == j.rows[0].what }) {
+		t.Errorf("apart are %v", missed)
+	}
 	page := markdown([]judged{j})
 	for _, want := range []string{"The means of 2 runs:", "### Run 1", "### Run 2"} {
 		if !strings.Contains(page, want) {
