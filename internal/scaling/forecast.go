@@ -13,7 +13,8 @@ type course struct {
 	step        time.Duration
 	at          time.Time // the end of the last step
 	season      Season
-	clumping    float64
+	usual       float64 // jump from one step to the next, as a standard deviation
+	clumping    float64 // the variance of the number of requests in a step by its mean, where that is not by chance; else 1
 }
 
 func newCourse(rates []float64, d Demand) course {
@@ -23,6 +24,8 @@ func newCourse(rates []float64, d Demand) course {
 		c.sum[i+1] = c.sum[i] + r
 		c.moment[i+1] = c.moment[i] + float64(i)*r
 	}
+	c.usual = usualJump(rates)
+	c.clumping = clumping(meanOf(rates[max(0, len(rates)-jumpSteps):]), c.usual, c.step)
 	return c
 }
 
@@ -202,7 +205,7 @@ func (care care) enough(errors []miss, total, level float64) float64 {
 func (c course) rises(surely float64) bool {
 	n := float64(min(growthSteps, len(c.rates)))
 	unit := 1 / c.step.Seconds()
-	chance := max(usualJump(c.rates), unit) * unit / math.Sqrt(n*(n*n-1)/12) // of a slope by least squares
+	chance := max(c.usual, unit) * unit / math.Sqrt(n*(n*n-1)/12) // of a slope by least squares
 	return c.growth() > surely*chance
 }
 

@@ -1,10 +1,6 @@
 package scaling
 
-import (
-	"math"
-	"slices"
-	"time"
-)
+import "time"
 
 // Reckoning is how policy slo came to what it recommends: for explaining, and for graphs.
 type Reckoning struct {
@@ -58,8 +54,7 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	step := o.Demand.Step
 	r := reckoned{station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
 	r.course = newCourse(rates[max(0, len(rates)-p.remembered(step)):], o.Demand)
-	r.station.clumping = clumping(rates, step)
-	r.course.clumping = max(1, r.station.clumping)
+	r.station.clumping = r.course.clumping
 	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()
 	r.Blind, r.Waiting, r.Capacity = o.Demand.Served, o.Demand.Waiting, capacity
 	r.Ready, r.Stated = ready, stated
@@ -98,7 +93,7 @@ func (p SLO) remembered(step time.Duration) int {
 
 // surprises raise the load to staff for above the forecast.
 func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
-	if to := burst(rates, d.Step, p.Tuning.Alarm); to > r.StaffFor {
+	if to := r.course.burst(p.Tuning.Alarm); to > r.StaffFor {
 		r.Burst, r.StaffFor = true, to
 	}
 	if to := recurring(rates, d, r.steps); to > r.StaffFor {
@@ -125,67 +120,6 @@ func (p SLO) backlog(waiting float64, r *reckoned, can float64) float64 {
 	}
 	return backlog
 }
-
-// burst is the load that a jump of the last step lets expect, 0 where the load often jumps as far or chance may have made it: independent
-// requests spread by the root of their number. The jump came some time within the step, so on average half of it is seen, and as much
-// again is to come.
-func burst(rates []float64, step time.Duration, alarm float64) float64 {
-	last := len(rates) - 1
-	if last < 1 {
-		return 0
-	}
-	seconds := step.Seconds()
-	level, jump := jumpAt(rates, last)
-	chance := math.Sqrt(max(level*seconds, 1)) / seconds
-	if jump <= alarm*chance || jump <= alarm*usualJump(rates) {
-		return 0
-	}
-	return rates[last] + jump
-}
-
-// jumpAt is the level before a step, and by how much the step is above it.
-func jumpAt(rates []float64, i int) (level, jump float64) {
-	level = meanOf(rates[max(0, i-levelSteps):i])
-	return level, rates[i] - level
-}
-
-// usualJump is the standard deviation of a step around those beside it, by the median, which bursts do not move and trends do not touch.
-func usualJump(rates []float64) float64 {
-	var sizes [jumpSteps]float64
-	n := 0
-	for i := len(rates) - 2; i >= 1 && n < jumpSteps; i-- {
-		sizes[n] = math.Abs(rates[i] - (rates[i-1]+rates[i+1])/2)
-		n++
-	}
-	if n == 0 {
-		return 0
-	}
-	slices.Sort(sizes[:n])
-	const ofMedian, ofNeighbours = 1.483, 1.225 // for the normal distribution, and for the mean of two being uncertain as well
-	return ofMedian / ofNeighbours * sizes[n/2]
-}
-
-// jumpSteps is how many steps of late tell how large jumps are: ten minutes of them.
-const jumpSteps = 120
-
-// clumping is the variance of the number of requests in a step by its mean, of late: 1 for independent ones, and where it could be by
-// chance.
-func clumping(rates []float64, step time.Duration) float64 {
-	level := meanOf(rates[max(0, len(rates)-jumpSteps):])
-	if level == 0 {
-		return 1
-	}
-	jump := usualJump(rates)
-	if z := jump * jump * step.Seconds() / level; z > surelyClumped {
-		return min(z, mostClumping)
-	}
-	return 1
-}
-
-const (
-	surelyClumped = 1.6 // what 120 independent steps exceed once in a thousand times
-	mostClumping  = 4   // how far Hayward's approximation is trusted
-)
 
 // replicas are what the load to staff for needs. The last one goes only where zero is the autoscaler's own to use, and nobody has asked
 // for long.
