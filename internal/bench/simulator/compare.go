@@ -20,6 +20,7 @@ type row struct {
 	measured, paper float64
 	allowed         float64 // by how much they may differ
 	unit            string
+	chances         string // how many of the simulations are as far from the middle one as what was measured; "": of several runs
 }
 
 func (r row) difference() float64 { return r.paper - r.measured }
@@ -110,7 +111,7 @@ func compare(m reality) (comparison, error) {
 func (m reality) beside(all []paper) comparison {
 	c := comparison{reality: m}
 	add := func(what, unit string, measured float64, of func(paper) float64) {
-		c.rows = append(c.rows, row{what: what, unit: unit, measured: measured, paper: medianOf(all, of), allowed: most * measured})
+		c.rows = append(c.rows, row{what: what, unit: unit, measured: measured, paper: medianOf(all, of), allowed: most * measured, chances: chances(all, of, measured)})
 	}
 	add("requests that were late or failed", " %", 100*m.violations(), func(p paper) float64 { return 100 * p.violations })
 	add("replicas that were asked for, on average", "", m.desired(), func(p paper) float64 { return p.desired })
@@ -120,9 +121,10 @@ func (m reality) beside(all []paper) comparison {
 	for _, r := range came {
 		i, began := m.legAt(r.at)
 		since := r.at - began
-		when := medianOf(all, func(p paper) float64 { return like(changes(p.scalings), r) - began })
+		when := func(p paper) float64 { return like(changes(p.scalings), r) - began }
 		c.changes = append(c.changes, row{
-			what: fmt.Sprintf("%v, in part %d", r, i+1), unit: " s", measured: since, paper: when, allowed: max(most*since, nearest),
+			what: fmt.Sprintf("%v, in part %d", r, i+1), unit: " s", measured: since, paper: medianOf(all, when), allowed: max(most*since, nearest),
+			chances: chances(all, when, since),
 		})
 	}
 	return c
@@ -173,4 +175,16 @@ func medianOf(all []paper, of func(paper) float64) float64 {
 		return math.NaN()
 	}
 	return figures.Median(values)
+}
+
+// chances tells how many simulations are at least as far from the middle one as what was measured: where many are, the difference is
+// chance's, which the real run had but once. One that came to nothing is as far as any.
+func chances(all []paper, of func(paper) float64, measured float64) string {
+	middle, far := medianOf(all, of), 0
+	for _, p := range all {
+		if !(math.Abs(of(p)-middle) < math.Abs(measured-middle)) {
+			far++
+		}
+	}
+	return fmt.Sprintf("%d of %d", far, len(all))
 }

@@ -13,7 +13,7 @@ import (
 // lived is a run with two requests in a hundred late, that grew by two in the second part and shrank in the third.
 func lived() reality {
 	m := reality{
-		Policy: "slo", CPU: 0.25, Latency: time.Second, MaxReplicas: 6, Alone: 20, Stated: 22, Begin: 40, End: 40 + length().Seconds(),
+		Policy: "slo", CPU: 0.25, Latency: time.Second, MaxReplicas: 6, Alone: 30, AloneCost: 0.01, Cost: 0.015, Stated: 22, Begin: 40, End: 40 + length().Seconds(),
 		Scalings: []scaling{{At: 90, From: 1, To: 3}, {At: 155, From: 3, To: 2}},
 		Ready:    []count{{At: 30, Replicas: 1}, {At: 91, Replicas: 2}, {At: 92, Replicas: 3}, {At: 155, Replicas: 2}},
 		Starts:   []float64{1, 2},
@@ -32,9 +32,9 @@ func TestEachReplicaIsComparedByItself(t *testing.T) {
 	c := lived().beside([]paper{onPaper(90, 95, 155), onPaper(90, 100, 155), onPaper(95, 100, 170)})
 	var got []string
 	for _, r := range c.changes {
-		got = append(got, strings.Join([]string{r.what, r.value(r.measured), r.value(r.paper)}, "; "))
+		got = append(got, strings.Join([]string{r.what, r.value(r.measured), r.value(r.paper), r.chances}, "; "))
 	}
-	want := []string{"1→2, in part 2; 10.00 s; 10.00 s", "2→3, in part 2; 10.00 s; 20.00 s", "3→2, in part 3; 25.00 s; 25.00 s"}
+	want := []string{"1→2, in part 2; 10.00 s; 10.00 s; 3 of 3", "2→3, in part 2; 10.00 s; 20.00 s; 0 of 3", "3→2, in part 3; 25.00 s; 25.00 s; 3 of 3"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -46,6 +46,9 @@ func (r rig) drive(ctx context.Context, m *reality) error {
 	if m.Offered, m.Bad, err = readRequests(results, first, latency); err != nil {
 		return err
 	}
+	if m.Cost, err = cost(ctx); err != nil {
+		return err
+	}
 	if m.Scrape, err = phase(ctx, "timestamp(dispatcher_arrivals_total)", first, 5*time.Second); err != nil {
 		return err
 	}
@@ -139,18 +142,30 @@ func statedIn(d rules.Decision) float64 {
 	return 0
 }
 
+// cost is the CPU time that a request of the load took, in seconds: that of the replicas, by what they answered. What a replica needs to
+// start is not in it: increase counts from the first scrape.
+func cost(ctx context.Context) (float64, error) {
+	window := fmt.Sprintf("[%ds]", int(length().Seconds()))
+	return value(ctx, "sum(increase(process_cpu_seconds_total{job=\"resnet-pods\"}"+window+")) / sum(increase(inference_requests_total{job=\"resnet-pods\",outcome=\"ok\"}"+window+"))")
+}
+
 // phase is how long after a look of the autoscaler's something is scraped that is scraped every so often.
 func phase(ctx context.Context, query string, look time.Time, every time.Duration) (float64, error) {
-	base, err := url.Parse(at(9090))
-	if err != nil {
-		return 0, err
-	}
-	seconds, err := prom.New(base, http.DefaultClient, askMost).Value(ctx, query)
+	seconds, err := value(ctx, query)
 	if err != nil {
 		return 0, err
 	}
 	scraped := time.UnixMilli(int64(seconds * 1000))
 	return math.Mod(scraped.Sub(look).Seconds(), every.Seconds()), nil
+}
+
+// value asks Prometheus for a number.
+func value(ctx context.Context, query string) (float64, error) {
+	base, err := url.Parse(at(9090))
+	if err != nil {
+		return 0, err
+	}
+	return prom.New(base, http.DefaultClient, askMost).Value(ctx, query)
 }
 
 // askMost is how long Prometheus may take for an answer.

@@ -50,7 +50,7 @@ func (m reality) simulated(seed uint64) (paper, error) {
 // cluster is what was measured of it.
 func (m reality) cluster(seed uint64) simulate.Cluster {
 	c := simulate.Default()
-	c.Capacity, c.Latency, c.MaxReplicas, c.Replicas = m.Alone, m.Latency, m.MaxReplicas, 1
+	c.Capacity, c.Latency, c.MaxReplicas, c.Replicas = m.capacity(), m.Latency, m.MaxReplicas, 1
 	c.Stated, c.CPU, c.Period = m.Stated, m.CPU, m.Period
 	c.StartTime, c.StartNoise = m.start()
 	c.Seed, c.Series, c.Foresees = seed, true, true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,10 +34,12 @@ type reality struct {
 	MaxReplicas int
 	DownWindow  time.Duration
 
-	Alone  float64 // requests per second that a replica answered by itself, before the run
-	Stated float64 // the same as the replicas state it, on average over the run
-	Begin  float64 // of the load
-	End    float64
+	Alone     float64 // requests per second that a replica answered by itself, before the run
+	AloneCost float64 // seconds of CPU time that each of them took
+	Cost      float64 // the same of each request of the run
+	Stated    float64 // requests per second that a replica can answer as the replicas state it, on average over the run
+	Begin     float64 // of the load
+	End       float64
 
 	Offered  []int // requests by second
 	Bad      []int // of them, late ones and failed ones
@@ -65,11 +68,19 @@ func readReality(file string) (m reality, err error) {
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}
+	if err == nil && !(m.capacity() > 0) {
+		err = errors.New("it does not tell what a request cost: measure it anew, without --again")
+	}
 	if err != nil {
 		return m, fmt.Errorf("what was measured, in %s: %w", file, err)
 	}
 	return m, nil
 }
+
+// capacity is how many requests per second a replica could answer in the run. A machine whose cores others use too does not give the same
+// for a second of CPU time in one minute as in the next, so what a replica answered by itself before counts for as much as a request cost
+// then beside what it cost in the run.
+func (m reality) capacity() float64 { return m.Alone * m.AloneCost / m.Cost }
 
 // startTimes pairs each replica that was asked for with the next one that got ready.
 func startTimes(scalings []scaling, gotReady []float64) (took []float64) {

@@ -11,13 +11,15 @@ import (
 // words says what is compared.
 const words = `Each run is simulated %d times, each time with other chances (where within its second a request comes, what a start takes, when the
 kernel's periods begin); a figure is the middle one of them. The simulator is given what was measured of the run: the requests of each
-second, the capacity of a replica by itself and what replicas state, how long starts took, and when Prometheus scraped. No
-constant was fitted; but that each replica is scraped by itself was found by looking at such runs of policy target.
+second, the capacity of a replica and what replicas state, how long starts took, and when Prometheus scraped. No
+constant was fitted. The capacity is what a replica answered by itself before the run, times the CPU time of a request then by that of a
+request in the run: the machine gives more for a second of CPU time in some minutes than in others. But that each replica is scraped by itself was found by looking at such runs of policy target.
 
 Violations, replicas and the number of replicas that came or went may differ by 15 %%: with several runs, the means of all of them. Each replica that came or went is set beside the same
 step of the simulation, of several the nearest; its time counts from when the part of the load began in which it came, and may differ by
 15 %% or by %d s: the autoscaler decides every 5 s, and the simulator counts in whole seconds. A step that most simulations never made has
-no time.
+no time. The last column tells how many of the simulations are as far from the middle one as what was measured is: where many are, the same
+system would not do the same twice.
 `
 
 func markdown(all []judged) string {
@@ -49,20 +51,20 @@ func (c comparison) tell(say func(format string, args ...any), ofSeveral bool) {
 		say("### Run %d\n", c.Run)
 	}
 	mean, spread := c.start()
-	say("Replicas of %g CPU, at most %d; an SLO of %v; a down window of %v. A replica by itself answered %.1f requests/s, and replicas stated %.1f. Starts took %v on average (coefficient of variation %.2f, %d of them).\n",
-		c.CPU, c.MaxReplicas, c.Latency, c.DownWindow, c.Alone, c.Stated, mean.Round(10*time.Millisecond), spread, len(c.Starts))
+	say("Replicas of %g CPU, at most %d; an SLO of %v; a down window of %v. A replica by itself answered %.1f requests/s at %.1f ms of CPU time each; in the run a request took %.1f ms, so that a replica could answer %.1f; replicas stated %.1f. Starts took %v on average (coefficient of variation %.2f, %d of them).\n",
+		c.CPU, c.MaxReplicas, c.Latency, c.DownWindow, c.Alone, 1000*c.AloneCost, 1000*c.Cost, c.capacity(), c.Stated, mean.Round(10*time.Millisecond), spread, len(c.Starts))
 	say("%s", table("", c.rows))
 	say("%s", table("step", c.changes))
 }
 
 func table(what string, rows []row) string {
-	cells := [][]string{{what, "measured", "simulated", "apart", "allowed", ""}}
+	cells := [][]string{{what, "measured", "simulated", "apart", "allowed", "", "simulations as far"}}
 	for _, r := range rows {
 		verdict := "kept"
 		if r.apart() {
 			verdict = "MISSED"
 		}
-		cells = append(cells, []string{r.what, r.value(r.measured), r.value(r.paper), fmt.Sprintf("%+.2f", r.difference()), fmt.Sprintf("%.2f", r.allowed), verdict})
+		cells = append(cells, []string{r.what, r.value(r.measured), r.value(r.paper), fmt.Sprintf("%+.2f", r.difference()), fmt.Sprintf("%.2f", r.allowed), verdict, r.chances})
 	}
 	return figures.Grid(cells)
 }

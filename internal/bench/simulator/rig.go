@@ -58,7 +58,7 @@ func (r rig) run(ctx context.Context, policy string) (reality, error) {
 		MaxReplicas: maxReplicas, DownWindow: downWindow,
 	}
 	var err error
-	if m.Alone, err = r.alone(ctx); err != nil {
+	if m.Alone, m.AloneCost, err = r.alone(ctx); err != nil {
 		return m, fmt.Errorf("a replica by itself: %w", err)
 	}
 	up, err := r.up(ctx, policy)
@@ -75,11 +75,12 @@ func (r rig) run(ctx context.Context, policy string) (reality, error) {
 	return m, errors.Join(err, up.Stop())
 }
 
-// alone is how many requests per second a replica answers that never waits for one, under its quota.
-func (r rig) alone(ctx context.Context) (float64, error) {
+// alone is how many requests per second a replica answers that never waits for one, under its quota, and the seconds of CPU time that each
+// takes.
+func (r rig) alone(ctx context.Context) (rate, cost float64, err error) {
 	ports, err := r.stage.Ports(1)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	base := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	server, err := r.stage.Start(ctx, stage.Program{
@@ -87,10 +88,12 @@ func (r rig) alone(ctx context.Context) (float64, error) {
 		Args: []string{r.bin("model-server"), fmt.Sprintf("--listen=127.0.0.1:%d", ports[0]), fmt.Sprintf("--cpu-limit=%g", cpu), "--drain-delay=0s"},
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	before := server.CPU()
 	answers, err := r.load(ctx, base+api.PathPredict)
-	return answers / measuring.Seconds(), errors.Join(err, server.Stop())
+	used := server.CPU() - before
+	return answers / measuring.Seconds(), used.Seconds() / answers, errors.Join(err, server.Stop())
 }
 
 // load sends the picture over two connections, so that the next one is always there, and counts the answers.
