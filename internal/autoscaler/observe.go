@@ -17,7 +17,7 @@ import (
 type series struct {
 	requests, ok, pictures, queued, capacity, slots, cpu string // of the replicas
 	arrivals, shed, answered, waiting                    string // of the dispatchers
-	desired, leader, start, believed                     string // of autoscalers
+	desired, leader, start, believed, shown              string // of autoscalers
 	up                                                   string
 }
 
@@ -42,6 +42,7 @@ func (o Options) series() series {
 		leader:   fmt.Sprintf("autoscaler_leader{namespace=%q}", o.Namespace),
 		start:    fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalStart),
 		believed: fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalBelieved),
+		shown:    fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalShown),
 		up:       fmt.Sprintf("up{namespace=%q}", o.Namespace),
 	}
 }

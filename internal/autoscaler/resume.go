@@ -15,12 +15,12 @@ const resumeWait = 2 * time.Second
 
 // before is what happened before the first tick, as Prometheus has it: how the replicas changed of late, by what an autoscaler that led
 // wanted, or else by the replicas themselves, and how far these were believed; and how long pods took to start, which it learns by the way.
-func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Decision, believed float64) {
+func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Decision, belief scaling.Belief) {
 	ctx, cancel := context.WithTimeout(ctx, resumeWait)
 	defer cancel()
 	clock, err := s.o.Prometheus.Clock(ctx)
 	if err != nil {
-		return nil, 0
+		return nil, belief
 	}
 	var desired []float64
 	var asking sync.WaitGroup
@@ -28,10 +28,13 @@ func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Dec
 		query := fmt.Sprintf("max(%s and on (instance) %s == 1) or count(group by (pod) (%s))", s.series.desired, s.series.leader, s.series.capacity)
 		desired, err = s.o.History.Range(ctx, query, clock, s.o.Policy.Memory()+s.o.Interval, s.o.Interval)
 	})
-	var usual figure
+	var usual, shown figure
 	asking.Go(func() {
 		// Without it they are believed.
-		believed, _ = s.o.Prometheus.Value(ctx, fmt.Sprintf("min(last_over_time(%s[10m]) > 0)", s.series.believed))
+		belief.Believed, _ = s.o.Prometheus.Value(ctx, fmt.Sprintf("min(last_over_time(%s[10m]) > 0)", s.series.believed))
+	})
+	asking.Go(func() {
+		shown.value, shown.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[10m]) >= 0)", s.series.shown))
 	})
 	asking.Go(func() {
 		usual.value, usual.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[1d]) > 0)", s.series.start))
@@ -40,21 +43,24 @@ func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Dec
 	if usual.err == nil {
 		s.starts.Remember(time.Duration(usual.value * float64(time.Second)))
 	}
-	if err != nil {
-		return nil, believed
+	if shown.err == nil { // the last time was not long ago, or it would be forgotten
+		belief.Shown = scaling.Shown{At: now, Over: time.Duration(shown.value * float64(time.Second))}
 	}
-	return replayed(desired, now, s.o.Interval), believed
+	if err != nil {
+		return nil, belief
+	}
+	return replayed(desired, now, s.o.Interval), belief
 }
 
 // begun is the past that the first tick looks back on. The replicas that are found count as wanted until now, so that it never begins by
 // scaling down.
-func begun(past []scaling.Decision, believed float64, replicas int, now time.Time) []scaling.Decision {
+func begun(past []scaling.Decision, belief scaling.Belief, replicas int, now time.Time) []scaling.Decision {
 	if last := len(past) - 1; last >= 0 && past[last].To < replicas {
 		// What the cluster says is newer than what Prometheus scraped.
 		past = append(past, scaling.Decision{At: past[last].At, From: past[last].To, To: replicas, Recommended: replicas, Applied: true, Reason: beforeStart})
 	}
 	start := scaling.Start(replicas, now)
-	start.Believed = believed
+	start.Belief = belief
 	return append(past, start)
 }
 

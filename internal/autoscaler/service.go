@@ -135,9 +135,9 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	defer cancel()
 	first := s.begins()
 	var past []scaling.Decision
-	var believed float64
+	var belief scaling.Belief
 	if first {
-		past, believed = s.before(ctx, begin)
+		past, belief = s.before(ctx, begin)
 	}
 	seen, err := s.observe(ctx, begin)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Service) Once(ctx context.Context) (scaling.Decision, error) {
 	}
 	s.metrics.saw(seen.Observation)
 	if first {
-		s.remember(begun(past, believed, seen.Replicas, begin)...)
+		s.remember(begun(past, belief, seen.Replicas, begin)...)
 	}
 	d := s.decide(seen, begin)
 	err = s.apply(ctx, &d)
@@ -162,7 +162,7 @@ func (s *Service) decide(seen sight, now time.Time) scaling.Decision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stays := scaling.Decision{
-		At: now, From: seen.Replicas, To: seen.Replicas, Recommended: seen.Replicas, Believed: s.past[len(s.past)-1].Believed,
+		At: now, From: seen.Replicas, To: seen.Replicas, Recommended: seen.Replicas, Belief: s.past[len(s.past)-1].Belief,
 	}
 	if seen.otherErr != nil {
 		s.metrics.errors.WithLabelValues(sourceKubernetes).Inc()

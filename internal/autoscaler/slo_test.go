@@ -272,7 +272,7 @@ func TestARestartRemembers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, w := sloLoop(t, at(0, 8), nil)
 				l.cluster.replicas, w.desired = 8, c.desired
-				w.values["max(last_over_time(autoscaler_signal"], w.values["min(last_over_time(autoscaler_signal"] = 42, 0.5
+				w.values[`name="start_seconds"}[1d]`], w.values[`name="believed"}[10m]`] = 42, 0.5
 				time.Sleep(40 * time.Minute)
 				begin, shrank := time.Now(), time.Duration(0)
 				for shrank == 0 && time.Since(begin) < 5*time.Minute {
@@ -295,7 +295,7 @@ func TestARestartRemembers(t *testing.T) {
 func TestAHoldForgetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, w := sloLoop(t, at(0, 8), nil)
-		w.values["min(last_over_time(autoscaler_signal"] = 0.5
+		w.values[`name="believed"}[10m]`], w.values[`name="shown_seconds"}[10m]) >= 0`] = 0.5, 2*60*60
 		time.Sleep(10 * time.Minute)
 		l.tick(t)
 		l.cluster.other = "HorizontalPodAutoscaler web"
@@ -309,6 +309,14 @@ func TestAHoldForgetsNothing(t *testing.T) {
 		}
 		if r := l.tick(t).Reckoning; r == nil || r.Capacity > 6 {
 			t.Errorf("replicas that were believed to answer 5 rps: %+v", r)
+		}
+		l.runFor(t, 100*time.Minute)
+		if r := l.last().Reckoning; r == nil || r.Capacity != 5 || l.count(t, "autoscaler_signal", "shown_seconds") != 2*60*60 {
+			t.Errorf("replicas that had shown for two hours that they answer 5 rps: %+v", r)
+		}
+		l.runFor(t, 3*time.Hour)
+		if r := l.last().Reckoning; r == nil || r.Capacity < 5.5 {
+			t.Errorf("it was never shown again: %+v", r)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package scaling
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
@@ -14,44 +13,87 @@ import (
 // settling is how long a replica that has got ready may take until it has as much to do as the others.
 const settling = 5 * time.Second
 
-// capacity is the requests per second that a replica is believed to answer, and those that it states.
-func (p SLO) capacity(past []Decision, o Observation, now time.Time) (can, stated float64, err error) {
-	stated = o.Demand.Capacity
-	if !(stated > 0) || math.IsInf(stated, 0) {
-		return 0, 0, fmt.Errorf("%w on what a replica can do: none has measured its capacity", ErrNoData)
-	}
-	return p.shown(past, o, now) * stated, stated, nil
+// Belief is how far replicas are believed to do what they state.
+type Belief struct {
+	// Believed is the share of it, also while a decision holds; 0: nothing is known.
+	Believed float64 `json:"believed,omitempty"`
+	Shown    Shown   `json:"shown,omitzero"`
 }
 
-// shown is the share of what they state that replicas are believed to do: what they were believed to do before, unless they answered less
-// though they had all to do that they could wish for, or answered more.
-func (p SLO) shown(past []Decision, o Observation, now time.Time) float64 {
-	d, share := o.Demand, p.believed(past, now)
+// Shown is when replicas have shown that they do less than they state; the zero value: never, or so long ago that it is forgotten.
+type Shown struct {
+	At   time.Time     `json:"at"`   // for the last time
+	Over time.Duration `json:"over"` // since the first
+}
+
+// again is what has been shown once it is shown at a time.
+func (s Shown) again(now time.Time) Shown {
+	if s.At.IsZero() {
+		return Shown{At: now}
+	}
+	return Shown{At: now, Over: s.Over + now.Sub(s.At)}
+}
+
+// belief is that of before, unless replicas answered less though they had all to do that they could wish for, or answered more.
+func (p SLO) belief(past []Decision, o Observation, now time.Time) Belief {
+	b := p.believed(past, now)
+	d := o.Demand
 	if !(d.Answering > 0) || math.IsInf(d.Answering, 0) {
-		return share
+		return b
 	}
-	most := readyPods(o.Pods)
-	if before := recent(past, now.Add(-2*d.Step)); before != nil {
-		// Where at both ends of a step so much waits that all of it is late, none was idle in between. What newer replicas answered counts
-		// for the others, which can only make them look better.
-		settled := float64(readySince(o.Pods, d.At.Add(-d.Step-settling))) * d.Capacity
-		if late := share * settled * p.Latency.Seconds(); settled > 0 && before.Waiting >= late && d.Waiting >= late {
-			share = min(share, d.Answering/settled)
+	halfway := (1 + b.Believed) / 2 // from what is believed to what is stated
+	before, replicas := recent(past, now.Add(-2*d.Step)), readyPods(o.Pods)
+	if before != nil {
+		if most, ok := p.doAtMost(b.Believed, before, o); ok {
+			b.Believed, b.Shown = min(b.Believed, most), b.Shown.again(now)
 		}
-		most = max(most, before.Ready)
+		replicas = max(replicas, before.Ready)
 	}
-	share = max(share, d.Answering/(float64(max(most, 1))*d.Capacity))
-	return min(max(share, leastShown), 1)
+	least := d.Answering / (float64(max(replicas, 1)) * d.Capacity)
+	if least > halfway {
+		b.Shown = Shown{}
+	}
+	b.Believed = min(max(b.Believed, least, leastShown), 1)
+	return b
 }
 
-// believed is the share of before, of which the rest fades in.
-func (p SLO) believed(past []Decision, now time.Time) float64 {
+// doAtMost is the share of what they state that replicas can do, where the last step shows it: at both its ends so much waited that all of
+// it is late, so that none was idle in between. What newer replicas answered counts for the others, which can only make them look better.
+func (p SLO) doAtMost(believed float64, before *Reckoning, o Observation) (share float64, ok bool) {
+	d := o.Demand
+	stated := float64(readySince(o.Pods, d.At.Add(-d.Step-settling))) * d.Capacity
+	late := believed * stated * p.Latency.Seconds()
+	if stated == 0 || before.Waiting < late || d.Waiting < late {
+		return 0, false
+	}
+	return d.Answering / stated, true
+}
+
+// believed is the belief of before. What replicas have shown is believed for as long as they have shown it, and then fades, four times as
+// slowly: what is seen once may be a neighbour that came and went; what is seen again when it was nearly forgotten is how they are.
+func (p SLO) believed(past []Decision, now time.Time) Belief {
 	if len(past) == 0 || past[len(past)-1].Believed == 0 {
-		return 1
+		return Belief{Believed: 1}
 	}
 	last := past[len(past)-1]
-	return 1 - (1-min(last.Believed, 1))*math.Exp(-now.Sub(last.At).Seconds()/p.Tuning.Remember.Seconds())
+	b := Belief{Believed: min(last.Believed, 1), Shown: last.Shown}
+	long := min(max(p.Tuning.Remember, b.Shown.Over), longestShown)
+	faded := now.Sub(later(last.At, b.Shown.At.Add(long))).Seconds() / (fading * long.Seconds())
+	if faded <= 0 {
+		return b
+	}
+	b.Believed = 1 - (1-b.Believed)*math.Exp(-faded)
+	if now.Sub(b.Shown.At) > forgotten*long {
+		b.Shown = Shown{}
+	}
+	return b
 }
+
+const (
+	fading       = 4                  // the time constant
+	forgotten    = 16                 // and after so long hardly anything is left
+	longestShown = 7 * 24 * time.Hour // that counts
+)
 
 // recent is what the last decision reckoned, if that was at a time or later.
 func recent(past []Decision, since time.Time) *Reckoning {

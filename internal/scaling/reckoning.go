@@ -1,6 +1,10 @@
 package scaling
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
 // Reckoning is how policy slo came to what it recommends: for explaining, and for graphs.
 type Reckoning struct {
@@ -35,6 +39,7 @@ type reckoned struct {
 	Reckoning
 	station station
 	course  course
+	belief  Belief
 	steps   int // to the end of the lead
 	care    care
 }
@@ -47,12 +52,14 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 		return reckoned{}, err
 	}
 	ready := readyPods(o.Pods)
-	capacity, stated, err := p.capacity(past, o, now)
-	if err != nil {
-		return reckoned{}, err
+	stated := o.Demand.Capacity
+	if !(stated > 0) || math.IsInf(stated, 0) {
+		return reckoned{}, fmt.Errorf("%w on what a replica can do: none has measured its capacity", ErrNoData)
 	}
+	belief := p.belief(past, o, now)
+	capacity := belief.Believed * stated
 	step := o.Demand.Step
-	r := reckoned{station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
+	r := reckoned{belief: belief, station: station{capacity: capacity, slots: max(1, o.Demand.Slots), latency: p.Latency}}
 	r.course = newCourse(rates[max(0, len(rates)-p.remembered(step)):], o.Demand)
 	r.station.clumping = r.course.clumping
 	r.Load, r.Growth = rates[len(rates)-1], r.course.growth()

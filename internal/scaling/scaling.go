@@ -102,10 +102,9 @@ type Decision struct {
 	Applied     bool      `json:"applied"` // whether the cluster took it
 	// Reckoning is how policy slo came to it; nil for other policies, and where it had nothing to reckon with.
 	Reckoning *Reckoning `json:"reckoning,omitempty"`
-	// Believed is the share of what they state that policy slo believes replicas to do, also while it holds; 0: nothing is known.
-	Believed float64 `json:"believed,omitempty"`
-	Bound    Rail    `json:"bound,omitempty"`  // the guard rail that kept it from what was wanted, if one did
-	AtMax    string  `json:"at_max,omitempty"` // that the load takes more replicas than there may be, and why there may not
+	Belief               // of policy slo
+	Bound     Rail       `json:"bound,omitempty"`  // the guard rail that kept it from what was wanted, if one did
+	AtMax     string     `json:"at_max,omitempty"` // that the load takes more replicas than there may be, and why there may not
 	// What a running autoscaler adds for those who ask why.
 	Inputs   *Inputs    `json:"inputs,omitempty"`
 	Staffing []Staffing `json:"staffing,omitempty"`

@@ -37,7 +37,7 @@ type Tuning struct {
 	Calm       time.Duration // after growth, until it may shrink
 	Settle     time.Duration // how long fewer replicas must have been enough before it shrinks
 	Drain      time.Duration // in which a backlog is to be gone, once there are replicas for it
-	Remember   time.Duration // what replicas have shown to do fades by this time constant
+	Remember   time.Duration // what replicas have shown to do is believed for so long at least, before it fades
 	Alarm      float64       // by how many standard deviations of chance a step must exceed the level to be a burst
 }
 
@@ -46,7 +46,7 @@ type Tuning struct {
 func DefaultTuning() Tuning {
 	return Tuning{
 		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, MostSpared: 0.3, Worth: 0.5, Rising: 6,
-		Errors: 30 * time.Minute, Again: 30 * time.Second, Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 4 * time.Hour, Alarm: 4.5,
+		Errors: 30 * time.Minute, Again: 30 * time.Second, Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 30 * time.Minute, Alarm: 4.5,
 	}
 }
 
@@ -73,7 +73,7 @@ func (p SLO) String() string {
 
 // Decide answers for one observation.
 func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
-	d := Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas, Believed: p.believed(past, now)}
+	d := Decision{At: now, From: o.Replicas, To: o.Replicas, Recommended: o.Replicas, Belief: p.believed(past, now)}
 	if o.Replicas == 0 && p.Min > 0 {
 		d.Hold, d.Reason = HoldPaused, "somebody scaled to 0: paused until scaled up again"
 		return d
@@ -91,7 +91,7 @@ func (p SLO) Decide(past []Decision, o Observation, now time.Time) Decision {
 		return d
 	}
 	d.Reckoning, d.Recommended, d.Reason = &r.Reckoning, r.Replicas, r.String()
-	d.Believed = r.Capacity / r.Stated
+	d.Belief = r.belief
 	if r.AtMost {
 		d.AtMax = atMax(fmt.Sprintf("a load of %.3g rps", r.StaffFor), ceil(r.StaffFor/r.Capacity)+1, p.Max, p.MaxWhy)
 		d.Reason += "; " + d.AtMax
