@@ -86,13 +86,18 @@ func TestStaffing(t *testing.T) {
 	before := 0
 	for rate := 0.0; rate <= 1000; rate += 5 {
 		n := s.staff(rate, 0.001, 1000)
-		if n < before || s.late(n, rate) > 0.001 || n > 1 && s.late(n-1, rate) <= 0.001 {
-			t.Fatalf("%v rps: %d replicas after %d, %v late", rate, n, before, s.late(n, rate))
+		busy := func(n int) float64 { return rate / (20 * float64(n)) }
+		if n < before || s.late(n, rate) > 0.001 || busy(n) > 0.98 || n > 1 && s.late(n-1, rate) <= 0.001 && busy(n-1) <= 0.98 {
+			t.Fatalf("%v rps: %d replicas after %d, %v late, %v busy", rate, n, before, s.late(n, rate), busy(n))
 		}
 		before = n
 	}
 	if n := s.staff(1000, 0.001, 10); n != 10 {
 		t.Errorf("%d replicas, of 10 at most", n)
+	}
+	quick := station{capacity: 200, slots: 1, latency: 250 * time.Millisecond}
+	if n := quick.staff(1990, 0.001, 100); n != 11 {
+		t.Errorf("%d replicas for 1990 rps, where 10 would be 99.5 %% busy", n)
 	}
 	clumped := station{capacity: 20, slots: 1, latency: 250 * time.Millisecond, clumping: 4}
 	if a, b := s.staff(200, 0.001, 100), clumped.staff(200, 0.001, 100); b <= a {

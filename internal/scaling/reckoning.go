@@ -75,9 +75,9 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), r.care)
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
-	p.surprises(&r, rates, o.Demand, float64(ready)*capacity)
+	p.surprises(&r, rates, o, now)
 	r.Replicas = p.replicas(r)
-	r.AtMost = r.Replicas == p.Max && r.station.late(p.Max, r.StaffFor) > p.Tuning.RiskKept
+	r.AtMost = r.Replicas == p.Max && !r.station.bear(p.Max, r.StaffFor, p.Tuning.RiskKept)
 	return r, nil
 }
 
@@ -99,7 +99,8 @@ func (p SLO) remembered(step time.Duration) int {
 }
 
 // surprises raise the load to staff for above the forecast.
-func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
+func (p SLO) surprises(r *reckoned, rates []float64, o Observation, now time.Time) {
+	d, can := o.Demand, float64(r.Ready)*r.Capacity
 	if to := r.course.burst(p.Tuning.Alarm); to > r.StaffFor {
 		r.Burst, r.StaffFor = true, to
 	}
@@ -110,18 +111,20 @@ func (p SLO) surprises(r *reckoned, rates []float64, d Demand, can float64) {
 		r.Saturated = true
 		r.StaffFor = max(r.StaffFor, 2*r.Load)
 	}
-	if r.Backlog = p.backlog(d.Waiting, r, can); r.Backlog > 0 {
+	if r.Backlog = p.backlog(d.Waiting, r, o.Pods, now); r.Backlog > 0 {
 		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
 	}
 }
 
-// backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered. A
-// clump that is gone by then needs no replica.
-func (p SLO) backlog(waiting float64, r *reckoned, can float64) float64 {
+// backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered, by
+// the replicas that there are and by those that get ready in the meantime. A clump that is gone by then needs no replica.
+func (p SLO) backlog(waiting float64, r *reckoned, pods []Pod, now time.Time) float64 {
+	can := float64(r.Ready) * r.Capacity
 	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
 		return 0 // so many are answered within the SLO
 	}
-	backlog := max(0, waiting+(r.Load-can)*r.StartTime.Seconds())
+	came := (r.Load - can) * r.StartTime.Seconds()
+	backlog := max(0, waiting+came-r.Capacity*ahead(pods, r.StartTime, now).Seconds())
 	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
 		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
 	}

@@ -124,7 +124,7 @@ func (p SLO) grow(d *Decision, r reckoned, past []Decision, o Observation, now t
 		d.Reason += fmt.Sprintf("; %d wanted, but %d pods do not get ready: the cluster may be full", r.Replicas, stuck)
 		return
 	}
-	if late := r.station.late(d.From, r.StaffFor); late <= p.Tuning.RiskKept {
+	if r.station.bear(d.From, r.StaffFor, p.Tuning.RiskKept) {
 		d.Reason += fmt.Sprintf("; %d will do", d.From)
 		return
 	}

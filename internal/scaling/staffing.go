@@ -34,13 +34,22 @@ func (s station) late(replicas int, rate float64) float64 {
 // hopelessLoad is how busy replicas are kept where they cannot keep the SLO.
 const hopelessLoad = 0.7
 
-// staff is the fewest replicas, but at most most, of whose requests no larger share is late.
+// mostBusy is the share of their time that replicas are busy at most. Where a request takes far less than it may, queueing theory has many
+// replicas busy nearly always; a load that is two per cent higher than foreseen then is a queue that grows until there are more.
+const mostBusy = 0.98
+
+// bear tells whether so many replicas do: no larger share of their requests is late, and they have some time to spare.
+func (s station) bear(replicas int, rate, risk float64) bool {
+	return rate <= mostBusy*float64(replicas)*s.capacity && s.late(replicas, rate) <= risk
+}
+
+// staff is the fewest replicas that bear a load, but at most most.
 func (s station) staff(rate, risk float64, most int) int {
 	if s.hopeless() {
 		return min(max(1, ceil(rate/(s.capacity*hopelessLoad))), most)
 	}
 	n := max(1, int(rate/s.capacity))
-	for n < most && s.late(n, rate) > risk {
+	for n < most && !s.bear(n, rate, risk) {
 		n++
 	}
 	return min(n, most)

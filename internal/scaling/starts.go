@@ -29,10 +29,7 @@ func (s *Starts) See(pods []Pod) {
 	var found []time.Duration
 	for _, p := range pods {
 		ready[p.Name] = p.Ready
-		began := p.Created
-		if began.IsZero() {
-			began = p.Started
-		}
+		began := p.asked()
 		if !p.Ready || began.IsZero() || p.Since.Before(began) {
 			continue
 		}
@@ -67,4 +64,23 @@ func (s *Starts) Usual() time.Duration {
 func quantile(of []time.Duration, share float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[int(share*float64(len(sorted)-1)+0.5)]
+}
+
+// asked is when a pod was asked for, as far as is known; zero: not at all.
+func (p Pod) asked() time.Time {
+	if p.Created.IsZero() {
+		return p.Started
+	}
+	return p.Created
+}
+
+// ahead is by how long pods that start will be ready before one that is asked for now, all of them together, if they take as long as usual:
+// how long ago they were asked for. Nothing is expected of one that should have been ready by now.
+func ahead(pods []Pod, usual time.Duration, now time.Time) (sum time.Duration) {
+	for _, p := range pods {
+		if ago := now.Sub(p.asked()); !p.Ready && ago < usual {
+			sum += ago
+		}
+	}
+	return sum
 }

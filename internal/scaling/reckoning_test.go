@@ -1,0 +1,43 @@
+package scaling
+
+import (
+	"testing"
+	"time"
+)
+
+// Four replicas that answer 80 of 100 requests a second have 100 waiting. A new one takes a minute: by then there are 1,300, unless some
+// that were asked for before come in between.
+func TestABacklogCountsReplicasOnTheirWay(t *testing.T) {
+	now := storyEpoch.Add(time.Hour)
+	asked := func(ago time.Duration) Pod {
+		return Pod{Created: now.Add(-ago), Started: now.Add(-ago / 2), Since: now.Add(-ago)}
+	}
+	for name, c := range map[string]struct {
+		coming []Pod
+		want   float64
+	}{
+		"none":                                   {nil, 1300},
+		"one that evens it out in half a minute": {[]Pod{asked(30 * time.Second)}, 700},
+		"five that drain it":                     {[]Pod{asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second)}, 0},
+		"two, one after the other":               {[]Pod{asked(20 * time.Second), asked(40 * time.Second)}, 100},
+		"one that should have been ready":        {[]Pod{asked(70 * time.Second)}, 1300},
+		"one that was asked for just now":        {[]Pod{asked(0)}, 1300},
+		"one of which nothing is known":          {[]Pod{{Pending: true}}, 1300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Demand{Step: 5 * time.Second, At: now, Capacity: 20, Slots: 1, StartTime: time.Minute, Waiting: 100}
+			for range 100 {
+				d.Rates = append(d.Rates, 100)
+			}
+			o := Observation{Replicas: 4 + len(c.coming), Demand: d}
+			for range 4 {
+				o.Pods = append(o.Pods, podStates['r'](now))
+			}
+			o.Pods = append(o.Pods, c.coming...)
+			p := SLO{Min: 1, Max: 64, Latency: 250 * time.Millisecond, Interval: 5 * time.Second, Tuning: DefaultTuning()}
+			if r := p.Decide([]Decision{Start(o.Replicas, now)}, o, now).Reckoning; r == nil || r.Backlog != c.want {
+				t.Errorf("%+v, want a backlog of %v", r, c.want)
+			}
+		})
+	}
+}
