@@ -123,8 +123,12 @@ func (p SLO) backlog(waiting float64, r *reckoned, pods []Pod, now time.Time) fl
 	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
 		return 0 // so many are answered within the SLO
 	}
-	came := (r.Load - can) * r.StartTime.Seconds()
-	backlog := max(0, waiting+came-r.Capacity*ahead(pods, r.StartTime, now).Seconds())
+	load := r.Load
+	if r.Burst {
+		load = r.StaffFor // the last step has seen half of it
+	}
+	excess := (load - can) * r.StartTime.Seconds()
+	backlog := max(0, waiting+excess-r.Capacity*ahead(pods, r.StartTime, now).Seconds())
 	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
 		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
 	}
