@@ -264,7 +264,7 @@ func TestARestartRemembers(t *testing.T) {
 		least   time.Duration // before there are fewer
 		most    time.Duration
 	}{
-		"it grew shortly before": {grew, 75 * time.Second, 100 * time.Second},
+		"it grew shortly before": {grew, 105 * time.Second, 130 * time.Second},
 		"nothing happened":       {calm, 40 * time.Second, 60 * time.Second},
 		"nothing is known":       {nil, 40 * time.Second, 60 * time.Second},
 	} {

@@ -46,7 +46,7 @@ type Tuning struct {
 func DefaultTuning() Tuning {
 	return Tuning{
 		Risk: 0.0006, RiskKept: 0.02, Missed: 5 * time.Second, MostMissed: 0.2, MostSpared: 0.3, Worth: 0.5, Rising: 6,
-		Errors: 30 * time.Minute, Again: 30 * time.Second, Calm: 2 * time.Minute, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 30 * time.Minute, Alarm: 4.5,
+		Errors: 30 * time.Minute, Again: 45 * time.Second, Calm: 150 * time.Second, Settle: 45 * time.Second, Drain: 5 * time.Second, Remember: 30 * time.Minute, Alarm: 4.5,
 	}
 }
 
