@@ -11,15 +11,16 @@ import (
 // words says what is compared.
 const words = `Each run is simulated %d times, each time with other chances (where within its second a request comes, what a start takes, when the
 kernel's periods begin); a figure is the middle one of them. The simulator is given what was measured of the run: the requests of each
-second, the capacity of a replica and what replicas state, how long starts took, and when Prometheus scraped. No
-constant was fitted. The capacity is what a replica answered by itself before the run, times the CPU time of a request then by that of a
-request in the run: the machine gives more for a second of CPU time in some minutes than in others. But that each replica is scraped by itself was found by looking at such runs of policy target.
+second, the capacity of a replica and what replicas state, how long starts took, and when Prometheus scraped. No constant was fitted, but
+that each replica is scraped by itself was found by looking at such runs of policy target. The capacity is what a replica answered by itself
+before the run, times the CPU time of a request then by that of a request in the run: the machine gives more for a second of CPU time in
+some minutes than in others.
 
-Violations, replicas and the number of replicas that came or went may differ by 15 %%: with several runs, the means of all of them. Each replica that came or went is set beside the same
-step of the simulation, of several the nearest; its time counts from when the part of the load began in which it came, and may differ by
+Violations, replicas and the number of replicas that came or went may differ by 15 %%: with several runs, the means of all of them. Each
+replica that came or went is set beside the same step of the simulation, of several the nearest; its time counts from when the part of the load began in which it came, and may differ by
 15 %% or by %d s: the autoscaler decides every 5 s, and the simulator counts in whole seconds. A step that most simulations never made has
-no time. The last column tells how many of the simulations are as far from the middle one as what was measured is: where many are, the same
-system would not do the same twice.
+no time. Where something is missed, the last column tells how many of the simulations are as far from the middle one as what was measured:
+where many are, the same system would not do the same twice.
 `
 
 func markdown(all []judged) string {
@@ -60,11 +61,11 @@ func (c comparison) tell(say func(format string, args ...any), ofSeveral bool) {
 func table(what string, rows []row) string {
 	cells := [][]string{{what, "measured", "simulated", "apart", "allowed", "", "simulations as far"}}
 	for _, r := range rows {
-		verdict := "kept"
+		verdict, chances := "kept", ""
 		if r.apart() {
-			verdict = "MISSED"
+			verdict, chances = "MISSED", r.chances
 		}
-		cells = append(cells, []string{r.what, r.value(r.measured), r.value(r.paper), fmt.Sprintf("%+.2f", r.difference()), fmt.Sprintf("%.2f", r.allowed), verdict, r.chances})
+		cells = append(cells, []string{r.what, r.value(r.measured), r.value(r.paper), fmt.Sprintf("%+.2f", r.difference()), fmt.Sprintf("%.2f", r.allowed), verdict, chances})
 	}
 	return figures.Grid(cells)
 }
