@@ -111,15 +111,16 @@ func (p SLO) surprises(r *reckoned, rates []float64, o Observation, now time.Tim
 		r.Saturated = true
 		r.StaffFor = max(r.StaffFor, 2*r.Load)
 	}
-	if r.Backlog = p.backlog(d.Waiting, r, o.Pods, now); r.Backlog > 0 {
+	if r.Backlog = p.backlog(r, o, now); r.Backlog > 0 {
 		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
 	}
 }
 
 // backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered, by
-// the replicas that there are and by those that get ready in the meantime. A clump that is gone by then needs no replica.
-func (p SLO) backlog(waiting float64, r *reckoned, pods []Pod, now time.Time) float64 {
-	can := float64(r.Ready) * r.Capacity
+// the replicas that there are and by those that get ready in the meantime, unless they take the place of others. A clump that is gone by then
+// needs no replica.
+func (p SLO) backlog(r *reckoned, o Observation, now time.Time) float64 {
+	waiting, can := o.Demand.Waiting, float64(r.Ready)*r.Capacity
 	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
 		return 0 // so many are answered within the SLO
 	}
@@ -127,8 +128,11 @@ func (p SLO) backlog(waiting float64, r *reckoned, pods []Pod, now time.Time) fl
 	if r.Burst {
 		load = r.StaffFor // the last step has seen half of it
 	}
-	excess := (load - can) * r.StartTime.Seconds()
-	backlog := max(0, waiting+excess-r.Capacity*ahead(pods, r.StartTime, now).Seconds())
+	backlog := waiting + (load-can)*r.StartTime.Seconds()
+	if !o.RollingOut {
+		backlog -= r.Capacity * ahead(o.Pods, r.StartTime, now).Seconds()
+	}
+	backlog = max(0, backlog)
 	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
 		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
 	}

@@ -13,23 +13,26 @@ func TestABacklogCountsReplicasOnTheirWay(t *testing.T) {
 		return Pod{Created: now.Add(-ago), Started: now.Add(-ago / 2), Since: now.Add(-ago)}
 	}
 	for name, c := range map[string]struct {
-		coming []Pod
-		want   float64
+		coming  []Pod
+		rollout bool
+		want    float64
 	}{
-		"none":                                   {nil, 1300},
-		"one that evens it out in half a minute": {[]Pod{asked(30 * time.Second)}, 700},
-		"five that drain it":                     {[]Pod{asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second)}, 0},
-		"two, one after the other":               {[]Pod{asked(20 * time.Second), asked(40 * time.Second)}, 100},
-		"one that should have been ready":        {[]Pod{asked(70 * time.Second)}, 1300},
-		"one that was asked for just now":        {[]Pod{asked(0)}, 1300},
-		"one of which nothing is known":          {[]Pod{{Pending: true}}, 1300},
+		"none":                                   {nil, false, 1300},
+		"one that evens it out in half a minute": {[]Pod{asked(30 * time.Second)}, false, 700},
+		"five that drain it":                     {[]Pod{asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second), asked(30 * time.Second)}, false, 0},
+		"two, one after the other":               {[]Pod{asked(20 * time.Second), asked(40 * time.Second)}, false, 100},
+		"one that should have been ready":        {[]Pod{asked(70 * time.Second)}, false, 1300},
+		"one that was asked for just now":        {[]Pod{asked(0)}, false, 1300},
+		"one by a clock that is ahead":           {[]Pod{asked(-30 * time.Second)}, false, 1300},
+		"one that takes the place of another":    {[]Pod{asked(30 * time.Second)}, true, 1300},
+		"one of which nothing is known":          {[]Pod{{Pending: true}}, false, 1300},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := Demand{Step: 5 * time.Second, At: now, Capacity: 20, Slots: 1, StartTime: time.Minute, Waiting: 100}
 			for range 100 {
 				d.Rates = append(d.Rates, 100)
 			}
-			o := Observation{Replicas: 4 + len(c.coming), Demand: d}
+			o := Observation{Replicas: 4 + len(c.coming), Demand: d, RollingOut: c.rollout}
 			for range 4 {
 				o.Pods = append(o.Pods, podStates['r'](now))
 			}

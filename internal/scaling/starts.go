@@ -75,10 +75,11 @@ func (p Pod) asked() time.Time {
 }
 
 // ahead is by how long pods that start will be ready before one that is asked for now, all of them together, if they take as long as usual:
-// how long ago they were asked for. Nothing is expected of one that should have been ready by now.
+// how long ago they were asked for. Nothing is expected of one that should have been ready by now, or that, by another clock, was asked for
+// later than now.
 func ahead(pods []Pod, usual time.Duration, now time.Time) (sum time.Duration) {
 	for _, p := range pods {
-		if ago := now.Sub(p.asked()); !p.Ready && ago < usual {
+		if ago := now.Sub(p.asked()); !p.Ready && ago > 0 && ago < usual {
 			sum += ago
 		}
 	}
