@@ -13,6 +13,9 @@ import (
 // settling is how long a replica that has got ready may take until it has as much to do as the others.
 const settling = 5 * time.Second
 
+// clearlyLess is a share of what they state that replicas do not do by chance, or because the clocks of scrapes differ a little.
+const clearlyLess = 0.95
+
 // Belief is how far replicas are believed to do what they state.
 type Belief struct {
 	// Believed is the share of it, also while a decision holds; 0: nothing is known.
@@ -45,7 +48,10 @@ func (p SLO) belief(past []Decision, o Observation, now time.Time) Belief {
 	before, replicas := recent(past, now.Add(-2*d.Step)), readyPods(o.Pods)
 	if before != nil {
 		if most, ok := p.doAtMost(b.Believed, before, o); ok {
-			b.Believed, b.Shown = min(b.Believed, most), b.Shown.again(now)
+			b.Believed = min(b.Believed, most)
+			if most < clearlyLess {
+				b.Shown = b.Shown.again(now)
+			}
 		}
 		replicas = max(replicas, before.Ready)
 	}
