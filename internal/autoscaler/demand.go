@@ -152,7 +152,7 @@ func (s *Service) demand(h heard, fleet scaling.Fleet, now time.Time) scaling.De
 	}
 	// By our clock, whatever Prometheus' says.
 	skew := now.Sub(h.clock)
-	d.At = load.At.Add(skew)
+	d.At, d.Skew = load.At.Add(skew), skew
 	d.Rates, d.Season = s.memory.take(load, step)
 	if !d.Season.At.IsZero() {
 		d.Season.At = d.Season.At.Add(skew)

@@ -26,23 +26,24 @@ const (
 
 // Names of signals, as the label of autoscaler_signal.
 const (
-	signalRequests = "requests"
-	signalCPU      = "cpu"
-	signalOffered  = "offered"
-	signalForecast = "forecast"
-	signalStaffed  = "staffed"
-	signalCapacity = "capacity"
-	signalBelieved = "believed"
-	signalShown    = "shown_seconds"
-	signalWaiting  = "waiting"
-	signalStart    = "start_seconds"
+	signalRequests  = "requests"
+	signalCPU       = "cpu"
+	signalOffered   = "offered"
+	signalForecast  = "forecast"
+	signalStaffed   = "staffed"
+	signalCapacity  = "capacity"
+	signalBelieved  = "believed"
+	signalShownOver = "shown_seconds"
+	signalShownAgo  = "shown_ago_seconds"
+	signalWaiting   = "waiting"
+	signalStart     = "start_seconds"
 )
 
-var signals = []string{signalRequests, signalCPU, signalOffered, signalForecast, signalStaffed, signalCapacity, signalBelieved, signalShown, signalWaiting, signalStart}
+var signals = []string{signalRequests, signalCPU, signalOffered, signalForecast, signalStaffed, signalCapacity, signalBelieved, signalShownOver, signalShownAgo, signalWaiting, signalStart}
 
 const signalHelp = "What the last tick saw, NaN while it is not known or not looked at. By policy target: requests (per second) and cpu (as a share of its request), " +
 	"each the mean of the pods. By policy slo: forecast and staffed, requests per second expected when new replicas will be up, and with what is added for safety; " +
-	"capacity, those that all ready replicas can answer; believed, the share of what they state that they are believed to do; shown_seconds, over how long they have shown to do less; waiting requests; start_seconds, that a pod takes. By both: offered, requests per second that come in."
+	"capacity, those that all ready replicas can answer; believed, the share of what they state that they are believed to do; shown_seconds, over how long they have shown to do less, and shown_ago_seconds, when they last did; waiting requests; start_seconds, that a pod takes. By both: offered, requests per second that come in."
 
 func newMetrics(r *prometheus.Registry, most int) *metrics {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -115,7 +116,7 @@ func (m *metrics) decided(d scaling.Decision) {
 	if d.Hold != scaling.HoldNone {
 		m.holds.WithLabelValues(string(d.Hold)).Inc()
 	}
-	forecast, staffed, capacity, believed, shown := math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	forecast, staffed, capacity, believed, over, ago := math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	if r := d.Reckoning; r != nil {
 		forecast, staffed, capacity = r.Forecast, r.StaffFor, r.Capacity*float64(r.Ready)
 	}
@@ -123,13 +124,14 @@ func (m *metrics) decided(d scaling.Decision) {
 		believed = d.Believed
 	}
 	if !d.Shown.At.IsZero() {
-		shown = d.Shown.Over.Seconds()
+		over, ago = d.Shown.Over.Seconds(), d.At.Sub(d.Shown.At).Seconds()
 	}
 	m.signal.WithLabelValues(signalForecast).Set(forecast)
 	m.signal.WithLabelValues(signalStaffed).Set(staffed)
 	m.signal.WithLabelValues(signalCapacity).Set(capacity)
 	m.signal.WithLabelValues(signalBelieved).Set(believed)
-	m.signal.WithLabelValues(signalShown).Set(shown)
+	m.signal.WithLabelValues(signalShownOver).Set(over)
+	m.signal.WithLabelValues(signalShownAgo).Set(ago)
 }
 
 func (m *metrics) warns(w scaling.Warning, on bool) {

@@ -15,10 +15,10 @@ import (
 
 // series are what is asked of Prometheus about, each of them by pod.
 type series struct {
-	requests, ok, pictures, queued, capacity, slots, cpu string // of the replicas
-	arrivals, shed, answered, waiting                    string // of the dispatchers
-	desired, leader, start, believed, shown              string // of autoscalers
-	up                                                   string
+	requests, ok, pictures, queued, capacity, slots, cpu  string // of the replicas
+	arrivals, shed, answered, waiting                     string // of the dispatchers
+	desired, leader, start, believed, shownOver, shownAgo string // of autoscalers
+	up                                                    string
 }
 
 func (o Options) series() series {
@@ -35,15 +35,16 @@ func (o Options) series() series {
 		slots:    fmt.Sprintf("inference_slots{%s}", pods),
 		arrivals: fmt.Sprintf("dispatcher_arrivals_total{namespace=%q}", o.Namespace),
 		// What more replicas would have answered; not what is too large, or in too much of a hurry.
-		shed:     fmt.Sprintf("dispatcher_shed_total{namespace=%q,reason=~\"overload|queue_full|queue_timeout\"}", o.Namespace),
-		answered: fmt.Sprintf("dispatcher_requests_total{namespace=%q,code=\"200\"}", o.Namespace),
-		waiting:  fmt.Sprintf("dispatcher_queue_length{namespace=%q}", o.Namespace),
-		desired:  fmt.Sprintf("autoscaler_desired_replicas{namespace=%q}", o.Namespace),
-		leader:   fmt.Sprintf("autoscaler_leader{namespace=%q}", o.Namespace),
-		start:    fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalStart),
-		believed: fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalBelieved),
-		shown:    fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalShown),
-		up:       fmt.Sprintf("up{namespace=%q}", o.Namespace),
+		shed:      fmt.Sprintf("dispatcher_shed_total{namespace=%q,reason=~\"overload|queue_full|queue_timeout\"}", o.Namespace),
+		answered:  fmt.Sprintf("dispatcher_requests_total{namespace=%q,code=\"200\"}", o.Namespace),
+		waiting:   fmt.Sprintf("dispatcher_queue_length{namespace=%q}", o.Namespace),
+		desired:   fmt.Sprintf("autoscaler_desired_replicas{namespace=%q}", o.Namespace),
+		leader:    fmt.Sprintf("autoscaler_leader{namespace=%q}", o.Namespace),
+		start:     fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalStart),
+		believed:  fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalBelieved),
+		shownOver: fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalShownOver),
+		shownAgo:  fmt.Sprintf("autoscaler_signal{namespace=%q,name=%q}", o.Namespace, signalShownAgo),
+		up:        fmt.Sprintf("up{namespace=%q}", o.Namespace),
 	}
 }
 

@@ -28,29 +28,34 @@ func (s *Service) before(ctx context.Context, now time.Time) (past []scaling.Dec
 		query := fmt.Sprintf("max(%s and on (instance) %s == 1) or count(group by (pod) (%s))", s.series.desired, s.series.leader, s.series.capacity)
 		desired, err = s.o.History.Range(ctx, query, clock, s.o.Policy.Memory()+s.o.Interval, s.o.Interval)
 	})
-	var usual, shown figure
+	var usual, over, ago figure
 	asking.Go(func() {
 		// Without it they are believed.
 		belief.Believed, _ = s.o.Prometheus.Value(ctx, fmt.Sprintf("min(last_over_time(%s[10m]) > 0)", s.series.believed))
 	})
 	asking.Go(func() {
-		shown.value, shown.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[10m]) >= 0)", s.series.shown))
+		over.value, over.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[10m]) >= 0)", s.series.shownOver))
+	})
+	asking.Go(func() {
+		ago.value, ago.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("min(last_over_time(%s[10m]) >= 0)", s.series.shownAgo))
 	})
 	asking.Go(func() {
 		usual.value, usual.err = s.o.Prometheus.Value(ctx, fmt.Sprintf("max(last_over_time(%s[1d]) > 0)", s.series.start))
 	})
 	asking.Wait()
 	if usual.err == nil {
-		s.starts.Remember(time.Duration(usual.value * float64(time.Second)))
+		s.starts.Remember(seconds(usual.value))
 	}
-	if shown.err == nil { // the last time was not long ago, or it would be forgotten
-		belief.Shown = scaling.Shown{At: now, Over: time.Duration(shown.value * float64(time.Second))}
+	if over.err == nil && ago.err == nil {
+		belief.Shown = scaling.Shown{Share: belief.Believed, At: now.Add(-seconds(ago.value)), Over: seconds(over.value)}
 	}
 	if err != nil {
 		return nil, belief
 	}
 	return replayed(desired, now, s.o.Interval), belief
 }
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // begun is the past that the first tick looks back on. The replicas that are found count as wanted until now, so that it never begins by
 // scaling down.

@@ -295,7 +295,7 @@ func TestARestartRemembers(t *testing.T) {
 func TestAHoldForgetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, w := sloLoop(t, at(0, 8), nil)
-		w.values[`name="believed"}[10m]`], w.values[`name="shown_seconds"}[10m]) >= 0`] = 0.5, 2*60*60
+		w.values[`name="believed"}[10m]`], w.values[`name="shown_seconds"}[10m]) >= 0`], w.values[`name="shown_ago_seconds"}[10m]) >= 0`] = 0.5, 2*60*60, 60*60
 		time.Sleep(10 * time.Minute)
 		l.tick(t)
 		l.cluster.other = "HorizontalPodAutoscaler web"
@@ -310,12 +310,13 @@ func TestAHoldForgetsNothing(t *testing.T) {
 		if r := l.tick(t).Reckoning; r == nil || r.Capacity > 6 {
 			t.Errorf("replicas that were believed to answer 5 rps: %+v", r)
 		}
-		l.runFor(t, 100*time.Minute)
-		if r := l.last().Reckoning; r == nil || r.Capacity != 5 || l.count(t, "autoscaler_signal", "shown_seconds") != 2*60*60 {
-			t.Errorf("replicas that had shown for two hours that they answer 5 rps: %+v", r)
+		l.runFor(t, 50*time.Minute)
+		over, ago := l.count(t, "autoscaler_signal", "shown_seconds"), l.count(t, "autoscaler_signal", "shown_ago_seconds")
+		if r := l.last().Reckoning; r == nil || r.Capacity != 5 || over != 2*60*60 || ago < 109*60 || ago > 110*60 {
+			t.Errorf("replicas that had shown for two hours, until an hour ago, that they answer 5 rps: %+v; told as shown over %v s, %v s ago", r, over, ago)
 		}
 		l.runFor(t, 3*time.Hour)
-		if r := l.last().Reckoning; r == nil || r.Capacity < 5.5 {
+		if r := l.last().Reckoning; r == nil || r.Capacity < 6 {
 			t.Errorf("it was never shown again: %+v", r)
 		}
 	})

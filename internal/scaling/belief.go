@@ -25,23 +25,28 @@ type Belief struct {
 
 // Shown is when replicas have shown that they do less than they state; the zero value: never, or so long ago that it is forgotten.
 type Shown struct {
-	At   time.Time     `json:"at"`   // for the last time
-	Over time.Duration `json:"over"` // since the first
+	Share float64       `json:"share"` // of what they state: the least
+	At    time.Time     `json:"at"`    // for the last time
+	Over  time.Duration `json:"over"`  // since the first
 }
 
-// again is what has been shown once it is shown at a time.
-func (s Shown) again(now time.Time) Shown {
-	if s.At.IsZero() {
-		return Shown{At: now}
+// again is what has been shown once a share is shown at a time. One that is far below what was shown before is something new: it does not
+// last because the other did.
+func (s Shown) again(share float64, now time.Time) Shown {
+	if s.At.IsZero() || share < farBelow*s.Share {
+		return Shown{Share: share, At: now}
 	}
-	return Shown{At: now, Over: s.Over + now.Sub(s.At)}
+	return Shown{Share: min(s.Share, share), At: now, Over: s.Over + now.Sub(s.At)}
 }
+
+// farBelow is a share of what was shown before that is not the same shown again.
+const farBelow = 0.8
 
 // belief is that of before, unless replicas answered less though they had all to do that they could wish for, or answered more.
 func (p SLO) belief(past []Decision, o Observation, now time.Time) Belief {
 	b := p.believed(past, now)
 	d := o.Demand
-	if !(d.Answering > 0) || math.IsInf(d.Answering, 0) {
+	if d.Partial || !(d.Answering > 0) || math.IsInf(d.Answering, 0) {
 		return b
 	}
 	halfway := (1 + b.Believed) / 2 // from what is believed to what is stated
@@ -50,7 +55,7 @@ func (p SLO) belief(past []Decision, o Observation, now time.Time) Belief {
 		if most, ok := p.doAtMost(b.Believed, before, o); ok {
 			b.Believed = min(b.Believed, most)
 			if most < clearlyLess {
-				b.Shown = b.Shown.again(now)
+				b.Shown = b.Shown.again(most, now)
 			}
 		}
 		replicas = max(replicas, before.Ready)
@@ -75,8 +80,8 @@ func (p SLO) doAtMost(believed float64, before *Reckoning, o Observation) (share
 	return d.Answering / stated, true
 }
 
-// believed is the belief of before. What replicas have shown is believed for as long as they have shown it, and then fades, four times as
-// slowly: what is seen once may be a neighbour that came and went; what is seen again when it was nearly forgotten is how they are.
+// believed is the belief of before. What replicas have shown is believed for as long as they have shown it, and then fades over four times
+// that long: what is seen once may be a neighbour that came and went; what is seen again when it was nearly forgotten is how they are.
 func (p SLO) believed(past []Decision, now time.Time) Belief {
 	if len(past) == 0 || past[len(past)-1].Believed == 0 {
 		return Belief{Believed: 1}
@@ -96,8 +101,8 @@ func (p SLO) believed(past []Decision, now time.Time) Belief {
 }
 
 const (
-	fading       = 4                  // the time constant
-	forgotten    = 16                 // and after so long hardly anything is left
+	fading       = 4                  // times that long: the time constant
+	forgotten    = 16                 // times that long after it was shown, hardly anything is left
 	longestShown = 7 * 24 * time.Hour // that counts
 )
 

@@ -25,6 +25,8 @@ type Demand struct {
 	Slots     int           // requests that a replica works on at once
 	StartTime time.Duration // that pods usually take until they are ready; 0: as long as those that are there took
 	Season    Season
+
+	Skew time.Duration // by how much our clock, which At is by, is ahead of the cluster's, which pods are by
 }
 
 // Season is the load of days and weeks ago, in minutes; the zero value is of no use and does no harm.

@@ -40,7 +40,8 @@ type reckoned struct {
 	station station
 	course  course
 	belief  Belief
-	steps   int // to the end of the lead
+	burst   float64 // the load that a burst lets expect; 0: there is none
+	steps   int     // to the end of the lead
 	care    care
 }
 
@@ -75,8 +76,8 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	f := r.course.foresee(r.steps, int(p.Tuning.Errors/step), r.care)
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
-	p.surprises(&r, rates, o, now)
-	r.Replicas = p.replicas(r)
+	p.surprises(&r, rates, o.Demand)
+	p.queue(&r, o, now)
 	r.AtMost = r.Replicas == p.Max && !r.station.bear(p.Max, r.StaffFor, p.Tuning.RiskKept)
 	return r, nil
 }
@@ -99,42 +100,52 @@ func (p SLO) remembered(step time.Duration) int {
 }
 
 // surprises raise the load to staff for above the forecast.
-func (p SLO) surprises(r *reckoned, rates []float64, o Observation, now time.Time) {
-	d, can := o.Demand, float64(r.Ready)*r.Capacity
-	if to := r.course.burst(p.Tuning.Alarm); to > r.StaffFor {
-		r.Burst, r.StaffFor = true, to
+func (p SLO) surprises(r *reckoned, rates []float64, d Demand) {
+	if r.burst = r.course.burst(p.Tuning.Alarm); r.burst > r.StaffFor {
+		r.Burst, r.StaffFor = true, r.burst
 	}
 	if to := recurring(rates, d, r.steps); to > r.StaffFor {
 		r.Recurring, r.StaffFor = to, to
 	}
-	if d.Served && r.Load >= 0.9*can && can > 0 {
+	if can := float64(r.Ready) * r.Capacity; d.Served && r.Load >= 0.9*can && can > 0 {
 		r.Saturated = true
 		r.StaffFor = max(r.StaffFor, 2*r.Load)
 	}
-	if r.Backlog = p.backlog(r, o, now); r.Backlog > 0 {
-		r.StaffFor += r.Backlog / p.Tuning.Drain.Seconds()
+}
+
+// queue finds the replicas, with those that drain what will wait too long when new ones are ready. What those that are on their way will
+// have answered by then is no reason for more; but they are kept for it, where without them it would be.
+func (p SLO) queue(r *reckoned, o Observation, now time.Time) {
+	comes := 0.0
+	if !o.RollingOut { // else they take the place of others
+		comes = r.Capacity * ahead(o.Pods, r.StartTime, now.Add(-o.Demand.Skew)).Seconds()
+	}
+	without := *r
+	without.drain(p.backlog(r, 0), p.Tuning.Drain)
+	r.drain(p.backlog(r, comes), p.Tuning.Drain)
+	r.Replicas = p.replicas(*r)
+	if without.Backlog > r.Backlog {
+		r.Replicas = max(r.Replicas, min(p.replicas(without), o.Replicas))
 	}
 }
 
+// drain adds the load as which a backlog counts that is to be gone in a time.
+func (r *reckoned) drain(backlog float64, within time.Duration) {
+	r.Backlog = backlog
+	r.StaffFor += backlog / within.Seconds()
+}
+
 // backlog is what will wait too long when new replicas are ready: what waits now, and what comes until then beyond what is answered, by
-// the replicas that there are and by those that get ready in the meantime, unless they take the place of others. A clump that is gone by then
-// needs no replica.
-func (p SLO) backlog(r *reckoned, o Observation, now time.Time) float64 {
-	waiting, can := o.Demand.Waiting, float64(r.Ready)*r.Capacity
-	if waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
+// the replicas that there are and by those that come. A clump that is gone by then needs no replica.
+func (p SLO) backlog(r *reckoned, comes float64) float64 {
+	can := float64(r.Ready) * r.Capacity
+	if r.Waiting <= can*max(0, p.Latency.Seconds()-r.station.service())/2 {
 		return 0 // so many are answered within the SLO
 	}
-	load := r.Load
-	if r.Burst {
-		load = r.StaffFor // the last step has seen half of it
-	}
-	backlog := waiting + (load-can)*r.StartTime.Seconds()
-	if !o.RollingOut {
-		backlog -= r.Capacity * ahead(o.Pods, r.StartTime, now).Seconds()
-	}
-	backlog = max(0, backlog)
+	load := max(r.Load, r.burst) // the last step has seen half of a burst
+	backlog := max(0, r.Waiting+(load-can)*r.StartTime.Seconds()-comes)
 	if limit := p.QueueTimeout.Seconds() * r.Load; limit > 0 {
-		backlog = min(backlog, max(limit, waiting)) // who came before that has given up by then
+		backlog = min(backlog, max(limit, r.Waiting)) // who came before that has given up by then
 	}
 	return backlog
 }
