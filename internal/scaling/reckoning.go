@@ -77,7 +77,7 @@ func (p SLO) reckon(past []Decision, o Observation, now time.Time) (reckoned, er
 	r.Forecast, r.Margin, r.Way = f.rate, f.margin, f.way
 	r.StaffFor = f.upper()
 	p.surprises(&r, rates, o.Demand)
-	p.queue(&r, o, now)
+	p.recommend(&r, o, now)
 	r.AtMost = r.Replicas == p.Max && !r.station.bear(p.Max, r.StaffFor, p.Tuning.RiskKept)
 	return r, nil
 }
@@ -113,9 +113,9 @@ func (p SLO) surprises(r *reckoned, rates []float64, d Demand) {
 	}
 }
 
-// queue finds the replicas, with those that drain what will wait too long when new ones are ready. What those that are on their way will
+// recommend finds the replicas, with those that drain what will wait too long when new ones are ready. What those that are on their way will
 // have answered by then is no reason for more; but they are kept for it, where without them it would be.
-func (p SLO) queue(r *reckoned, o Observation, now time.Time) {
+func (p SLO) recommend(r *reckoned, o Observation, now time.Time) {
 	comes := 0.0
 	if !o.RollingOut { // else they take the place of others
 		comes = r.Capacity * ahead(o.Pods, r.StartTime, now.Add(-o.Demand.Skew)).Seconds()

@@ -78,8 +78,8 @@ func readReality(file string) (m reality, err error) {
 }
 
 // capacity is how many requests per second a replica could answer in the run. A machine whose cores others use too does not give the same
-// for a second of CPU time in one minute as in the next, so what a replica answered by itself before counts for as much as a request cost
-// then beside what it cost in the run.
+// for a second of CPU time in one minute as in the next. So of what a replica did by itself before only the CPU time that it came to counts,
+// which is nearly its quota, by what a request cost in the run.
 func (m reality) capacity() float64 { return m.Alone * m.AloneCost / m.Cost }
 
 // startTimes pairs each replica that was asked for with the next one that got ready.
